@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Runs every fuzz target of the module for a time: testdata/fuzz.sh 20s
+set -euo pipefail
+cd "$(dirname "$0")/.."
+time=${1:-20s}
+grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r dir; do
+	for target in $(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$dir"/*_test.go | sed 's/^func //'); do
+		echo "fuzz $dir $target for $time"
+		go test "$dir" -run '^$' -fuzz "^$target\$" -fuzztime "$time"
+	done
+done
