@@ -8,7 +8,10 @@
 // standard library.
 package wit
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Kind is the constructor of a Type.
 type Kind uint8
@@ -47,6 +50,7 @@ const (
 type Type struct {
 	Kind     Kind
 	Name     string  // declared name, "" for an anonymous type
+	Owner    string  // name of the interface that declares it; "" for an anonymous type and for one that a world declares
 	Fields   []Field // record fields, tuple elements, variant and enum cases, flags labels
 	Elem     *Type   // list element, option payload, stream and future element
 	OK, Err  *Type   // result payloads
@@ -82,9 +86,9 @@ type Func struct {
 
 // Interface is a resolved WIT interface.
 type Interface struct {
-	Name      string // "ns:pkg/iface@1.2.3", or a plain name for an interface written inside a world
-	Types     []*Type
-	Resources []*Resource
+	Name      string      // "ns:pkg/iface@1.2.3", or a plain name for an interface written inside a world
+	Types     []*Type     // declared here, in order; types that it takes from other interfaces are not repeated
+	Resources []*Resource // declared here
 	Funcs     []Func
 }
 
@@ -114,6 +118,9 @@ type World struct {
 	Imports, Exports []*Interface
 	// Functions at the world's own level.
 	ImportFuncs, ExportFuncs []Func
+	// Types and resources that the world itself declares; the resources are imported ones.
+	Types     []*Type
+	Resources []*Resource
 }
 
 // Cases gives the variant view of a variant, enum, option or result: cases in discriminant order.
@@ -153,6 +160,9 @@ func (t *Type) String() string {
 	case List, Option, Stream, Future:
 		if t.Elem == nil {
 			return t.Kind.String()
+		}
+		if t.Len > 0 {
+			return "list<" + t.Elem.String() + ", " + strconv.FormatUint(uint64(t.Len), 10) + ">"
 		}
 		return t.Kind.String() + "<" + t.Elem.String() + ">"
 	case Tuple:
