@@ -1,0 +1,77 @@
+package bus
+
+import (
+	"slices"
+
+	"github.com/nats-io/jwt/v2"
+)
+
+// Role says what a credential may do. The permissions are in the hub, not in the credential.
+type Role string
+
+// The roles.
+//
+//	role     may publish                              may subscribe                     may connect
+//	host     invocations from itself, its telemetry,  invocations and commands to       as a leaf, in process
+//	         reads of links, place, trust             itself, auc, kvup
+//	admin    commands, module uploads, reads          telemetry, kvup                   as a client, in process
+//	view     inventory questions, reads               telemetry, kvup                   as a client, in process
+//	service  everything                               everything                        in process only
+//
+// Each may subscribe its own reply subjects. RoleService holds the only rights on streams and consumers; its credential is
+// worthless outside the hub's process.
+const (
+	RoleHost    Role = "host"
+	RoleAdmin   Role = "admin"
+	RoleView    Role = "view"
+	RoleService Role = "service"
+)
+
+// Roles lists the roles.
+func Roles() []Role { return []Role{RoleHost, RoleAdmin, RoleView, RoleService} }
+
+// Valid reports whether r is one of Roles.
+func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
+
+// viewPayload bounds what a viewer may send: questions are small.
+const viewPayload = 64 << 10
+
+// template is what the hub lets a credential of the role do. {{subject()}} is the id of the credential's user.
+func (r Role) template() jwt.UserPermissionLimits {
+	const me = "{{subject()}}"
+	t := jwt.UserPermissionLimits{}
+	t.Limits = jwt.Limits{
+		UserLimits: jwt.UserLimits{Src: jwt.CIDRList{}},
+		NatsLimits: jwt.NatsLimits{Subs: jwt.NoLimit, Data: jwt.NoLimit, Payload: jwt.NoLimit},
+	}
+	client := jwt.StringList{jwt.ConnectionTypeStandard, jwt.ConnectionTypeWebsocket, jwt.ConnectionTypeInProcess}
+	telemetry := jwt.StringList{ReplyPrefix + "." + me + ".>", "evt.>", "hb.>", "log.>", "kvup.>"}
+	switch r {
+	case RoleHost:
+		t.Pub.Allow = append(jwt.StringList{"rpc.*." + me + ".>", "evt." + me + ".>", "hb." + me, "log." + me + ".>", "blob.>",
+			"cfg.get." + me + ".*", ReplyPrefix + ".*.>", APIPrefix + "$KV.inv." + me}, reads("links", "place", "trust")...)
+		t.Sub.Allow = jwt.StringList{"rpc." + me + ".>", "ctl." + me + ".>", "auc.>", ReplyPrefix + "." + me + ".>", "kvup.>", "$SRV.>"}
+		t.AllowedConnectionTypes = jwt.StringList{jwt.ConnectionTypeLeafnode, jwt.ConnectionTypeLeafnodeWS, jwt.ConnectionTypeInProcess}
+	case RoleAdmin:
+		t.Pub.Allow = append(jwt.StringList{"ctl.>", "auc.>", "$SRV.>", "$O.modules.>",
+			APIPrefix + "STREAM.INFO.OBJ_modules", APIPrefix + "STREAM.PURGE.OBJ_modules", APIPrefix + "STREAM.MSG.GET.OBJ_modules",
+			APIPrefix + "DIRECT.GET.OBJ_modules.>"}, reads("links", "place", "trust", "inv")...)
+		t.Sub.Allow, t.AllowedConnectionTypes = telemetry, client
+	case RoleView:
+		t.Pub.Allow = append(jwt.StringList{"ctl.*.inventory", "$SRV.>"}, reads("links", "place", "inv")...)
+		t.Sub.Allow, t.AllowedConnectionTypes = telemetry, client
+		t.Payload = viewPayload
+	case RoleService:
+		t.Pub.Allow, t.Sub.Allow = jwt.StringList{">"}, jwt.StringList{">"}
+		t.AllowedConnectionTypes = jwt.StringList{jwt.ConnectionTypeInProcess}
+	}
+	return t
+}
+
+// reads is what one must publish to read the buckets: direct gets, which need no stream or consumer rights.
+func reads(buckets ...string) (subjects []string) {
+	for _, b := range buckets {
+		subjects = append(subjects, APIPrefix+"DIRECT.GET.KV_"+b, APIPrefix+"DIRECT.GET.KV_"+b+".>")
+	}
+	return subjects
+}
