@@ -3,6 +3,7 @@ package wit
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // HostFunc implements one function that a guest imports. It reads its parameters from c.Args and appends its result to
@@ -15,6 +16,21 @@ type HostFunc func(ctx context.Context, c *Call) error
 // Imports are the host functions of an interface or of several, by "interface#function" with the canonical names of
 // both, e.g. "wasi:keyvalue/store@0.2.0-draft2#[method]bucket.get".
 type Imports map[string]HostFunc
+
+// Find is the function of that interface and name, or nil. An interface of a compatible version will do.
+func (m Imports) Find(iface, fn string) HostFunc {
+	if f := m[CanonicalName(iface, fn)]; f != nil {
+		return f
+	}
+	want := CanonicalName(CompatibleName(iface), fn)
+	for name, f := range m {
+		have, haveFn, _ := strings.Cut(name, "#")
+		if haveFn == fn && CanonicalName(CompatibleName(have), fn) == want {
+			return f
+		}
+	}
+	return nil
+}
 
 // Call is one call of an imported function, seen from the Go function that implements it.
 type Call struct {

@@ -43,6 +43,7 @@ type Limits struct {
 	Memory    uint64   `json:"memory,omitempty"`    // bytes of linear memory of one instance
 	Mailbox   int      `json:"mailbox,omitempty"`   // calls that may wait for an instance
 	Timeout   Duration `json:"timeout,omitempty"`   // of one call
+	Idle      Duration `json:"idle,omitempty"`      // after which an idle instance goes
 }
 
 // StartRequest asks to start an actor.
@@ -119,6 +120,7 @@ type ActorInfo struct {
 	Detail    string    `json:"detail,omitempty"`  // why the state is what it is
 	Exports   []string  `json:"exports,omitempty"` // "wasi:http/incoming-handler@0.2.0"
 	Imports   []string  `json:"imports,omitempty"`
+	Missing   []string  `json:"missing,omitempty"` // links that it still lacks, as commands that would put them
 }
 
 // ProviderInfo describes a provider on one host.
