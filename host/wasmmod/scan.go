@@ -1,0 +1,164 @@
+package wasmmod
+
+// The weights of work, in instructions; perUnit of them are one unit of fuel.
+const (
+	perUnit   = 32
+	callCost  = 16 // a call, with what a callee without a check of its own may cost
+	freeLeaf  = 64 // a function without calls and loops pays only if it has more instructions than this
+	maxWeight = 1 << 15
+)
+
+// fn is what a scan of a function's instructions finds.
+type fn struct {
+	weight   int   // instructions outside loops
+	loops    []int // weight of each loop without the loops inside it, in the order of their headers
+	calls    bool  // has a call of any kind
+	bulk     bool  // has an instruction whose cost is an operand
+	tailCall bool  // has an indirect tail call
+}
+
+// scanner reads all functions once before any is rewritten.
+type scanner struct {
+	m     *Module
+	graph graph
+	fns   []fn
+	refs  []uint32 // functions that the code refers to
+	seen  []bool   // by function, whether it is in refs
+	open  []int    // enclosing blocks: index of the innermost loop, or -1
+}
+
+// scan reads the instructions of every function. It notes the functions whose address is taken in m.taken.
+func (m *Module) scan() (*scanner, error) {
+	s := &scanner{m: m, fns: make([]fn, len(m.bodies))}
+	s.graph.any = uint32(len(m.bodies))
+	for i := range m.bodies {
+		s.graph.first = append(s.graph.first, uint32(len(s.graph.calls)))
+		if err := s.function(i); err != nil {
+			return nil, err
+		}
+	}
+	s.unseen()
+	return s, nil
+}
+
+// unseen gives the node any its callees.
+func (s *scanner) unseen() {
+	m := s.m
+	reach := append([]bool(nil), m.taken...)
+	for _, e := range m.Exports {
+		if e.Kind == Func {
+			reach[e.Index] = true
+		}
+	}
+	s.graph.first = append(s.graph.first, uint32(len(s.graph.calls)))
+	for i := m.importedFuncs; i < uint32(len(m.funcs)); i++ {
+		if reach[i] {
+			s.graph.calls = append(s.graph.calls, i-m.importedFuncs)
+		}
+	}
+	s.graph.first = append(s.graph.first, uint32(len(s.graph.calls)))
+}
+
+func (m *Module) codeReader(b *body) (reader, bounds) {
+	return reader{buf: b.code, base: b.offset}, bounds{
+		types: uint32(len(m.types)), funcs: uint32(len(m.funcs)), globals: uint32(len(m.globals)), locals: b.locals}
+}
+
+func (s *scanner) function(i int) error {
+	r, lim := s.m.codeReader(&s.m.bodies[i])
+	f := &s.fns[i]
+	s.open = append(s.open[:0], -1)
+	for len(s.open) > 0 && r.err == nil {
+		var in insn
+		r.next(&in, &lim)
+		if r.err == nil {
+			s.instruction(&r, f, &in)
+		}
+	}
+	return r.close("the end of the function")
+}
+
+func (s *scanner) instruction(r *reader, f *fn, in *insn) {
+	loop := s.open[len(s.open)-1]
+	cost := 1
+	switch in.op {
+	case opBlock, opIf, opTryTable:
+		s.open = append(s.open, loop)
+	case opLoop:
+		s.open = append(s.open, len(f.loops))
+		f.loops = append(f.loops, 0)
+	case opEnd:
+		s.open = s.open[:len(s.open)-1]
+	case opCall, opReturnCall, opCallIndirect, opReturnCallIndirect, opCallRef, opReturnCallRef:
+		s.call(f, in)
+		cost = callCost
+	case opRefFunc:
+		s.refer(in.index)
+	case opMisc:
+		f.bulk = f.bulk || in.bulkShift() != 0
+	case opAtomic:
+		if in.sub == atomicWait32 || in.sub == atomicWait64 {
+			r.off = in.start
+			r.fail(ErrUnsupported, "atomic wait: it would block the host without end; a guest has one thread")
+		}
+	}
+	if loop < 0 {
+		f.weight += cost
+	} else {
+		f.loops[loop] += cost
+	}
+}
+
+func (s *scanner) refer(f uint32) {
+	if s.seen == nil {
+		s.seen = make([]bool, len(s.m.funcs))
+	}
+	if !s.seen[f] {
+		s.seen[f], s.m.taken[f] = true, true
+		s.refs = append(s.refs, f)
+	}
+}
+
+func (s *scanner) call(f *fn, in *insn) {
+	f.calls = true
+	f.tailCall = f.tailCall || in.op == opReturnCallIndirect || in.op == opReturnCallRef
+	s.graph.calls = append(s.graph.calls, s.callee(in))
+}
+
+// callee is the node that a call goes to.
+func (s *scanner) callee(in *insn) uint32 {
+	if in.op != opCall && in.op != opReturnCall || in.index < s.m.importedFuncs {
+		return s.graph.any
+	}
+	return in.index - s.m.importedFuncs
+}
+
+// bulkShift tells how the length operand on top of the stack turns into fuel: length >> shift. It is 0 for instructions
+// without a length. 64 bytes, or 8 references, are a unit.
+func (in *insn) bulkShift() int32 {
+	if in.op != opMisc {
+		return 0
+	}
+	switch in.sub {
+	case miscMemoryInit, 10, miscMemoryFill:
+		return 6
+	case miscTableInit, 14, 15, miscTableFill:
+		return 3
+	}
+	return 0
+}
+
+// pays reports whether the function charges fuel at its entry. One that does not costs its caller next to nothing.
+func (f *fn) pays() bool { return f.calls || len(f.loops) > 0 || f.weight > freeLeaf }
+
+// units turns a number of instructions into fuel.
+func units(weight int) int32 { return int32(min(1+weight/perUnit, maxWeight)) }
+
+// entryWeight counts the function as if every loop ran once.
+func (f *fn) entryWeight() int {
+	w := f.weight
+	for _, l := range f.loops {
+		w += l
+	}
+	return w
+}
