@@ -25,6 +25,21 @@ func newSigner(t testing.TB) signer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return signerOf(t, key)
+}
+
+// fuzzSigner is the same in every process: the fuzzer's workers must agree with it on what its corpus means.
+func fuzzSigner(f *testing.F) signer {
+	f.Helper()
+	key, err := nkeys.FromRawSeed(nkeys.PrefixByteAccount, []byte("a seed for the fuzzers, 32 bytes"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	return signerOf(f, key)
+}
+
+func signerOf(t testing.TB, key nkeys.KeyPair) signer {
+	t.Helper()
 	id, err := key.PublicKey()
 	if err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func FuzzSplit(f *testing.F) {
 
 // FuzzParse signs whatever payload it is given, so that it gets past the signature.
 func FuzzParse(f *testing.F) {
-	s := newSigner(f)
+	s := fuzzSigner(f)
 	good := payloadOf(f, s.token(f, echo(), wasm(moduleHead, 5)))
 	f.Add(good)
 	f.Add(strings.Replace(good, `"rev":3`, `"rev":3.0`, 1))
@@ -58,7 +58,7 @@ func FuzzParse(f *testing.F) {
 
 // FuzzToken is about all that comes before the signature.
 func FuzzToken(f *testing.F) {
-	s := newSigner(f)
+	s := fuzzSigner(f)
 	f.Add(s.token(f, echo(), wasm(moduleHead, 5)))
 	f.Add(s.forgeUnder(f, `{"typ":"jwt","alg":"ed25519"}`, `{}`))
 	f.Add("a.b.c")
@@ -90,7 +90,7 @@ func FuzzScope(f *testing.F) {
 }
 
 func FuzzVerify(f *testing.F) {
-	s := newSigner(f)
+	s := fuzzSigner(f)
 	original := wasm(moduleHead, 20)
 	signed := s.sign(f, echo(), original)
 	f.Add(signed)

@@ -108,11 +108,7 @@ func newUser(t *testing.T) signer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer{key: key, id: id}
+	return signerOf(t, key)
 }
 
 // hmacToken is the classic confusion: the public key used as a shared secret.
