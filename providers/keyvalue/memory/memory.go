@@ -4,10 +4,10 @@ package memory
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wattle-io/wattle/lattice"
@@ -28,9 +28,17 @@ func Driver() providers.Driver {
 
 func config() []string { return []string{"bucket", "ttl"} }
 
-// Backend keeps buckets in memory.
+// maxBytes is how much all buckets of a backend hold together, with entryCost for each key beside its own bytes: an actor must not
+// be able to fill the host's memory.
+const (
+	maxBytes  = 256 << 20
+	entryCost = 128
+)
+
+// Backend keeps buckets in memory, 256 MiB in all.
 type Backend struct {
-	mu      sync.Mutex // guards buckets
+	size    atomic.Int64 // bytes held by all buckets
+	mu      sync.Mutex   // guards buckets
 	buckets map[string]*bucket
 }
 
@@ -58,7 +66,7 @@ func (b *Backend) Open(_ context.Context, id, _ string, link lattice.Link) (keyv
 	defer b.mu.Unlock()
 	s := b.buckets[id]
 	if s == nil {
-		s = &bucket{entries: map[string]entry{}}
+		s = &bucket{entries: map[string]entry{}, total: &b.size}
 		b.buckets[id] = s
 	}
 	if ttl > 0 {
@@ -84,6 +92,7 @@ type bucket struct {
 	version uint64 // of the newest entry
 	ttl     time.Duration
 	sweep   time.Time // when expired entries are removed next
+	total   *atomic.Int64
 }
 
 type entry struct {
@@ -127,8 +136,7 @@ func (b *bucket) Set(_ context.Context, key string, value []byte) error {
 	value = slices.Clone(value)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.write(key, value)
-	return nil
+	return b.write(key, value)
 }
 
 func check(key string, value []byte) error {
@@ -139,15 +147,36 @@ func check(key string, value []byte) error {
 }
 
 // write stores a value, which nobody modifies any more. b.mu is held for writing.
-func (b *bucket) write(key string, value []byte) {
+func (b *bucket) write(key string, value []byte) error {
+	now := time.Time{}
+	if b.ttl > 0 {
+		now = time.Now()
+		b.expire(now)
+	}
+	old, ok := b.entries[key]
+	grow := int64(len(value) - len(old.Value))
+	if !ok {
+		grow += int64(len(key) + entryCost)
+	}
+	if b.total.Add(grow) > maxBytes && grow > 0 {
+		b.total.Add(-grow)
+		return &lattice.Error{Kind: lattice.ErrLimit, Msg: "the key-value store in memory is full", Hint: "delete keys, set a ttl, or link a store on disk"}
+	}
 	b.version++
 	e := entry{Entry: keyvalue.Entry{Value: value, Version: b.version}}
 	if b.ttl > 0 {
-		now := time.Now()
 		e.expires = now.Add(b.ttl)
-		b.expire(now)
 	}
 	b.entries[key] = e
+	return nil
+}
+
+// remove forgets a key. b.mu is held for writing.
+func (b *bucket) remove(key string) {
+	if e, ok := b.entries[key]; ok {
+		b.total.Add(-int64(len(key) + len(e.Value) + entryCost))
+		delete(b.entries, key)
+	}
 }
 
 // expire removes what has expired, at most once in a ttl: reading skips it anyway.
@@ -156,7 +185,11 @@ func (b *bucket) expire(now time.Time) {
 		return
 	}
 	b.sweep = now.Add(b.ttl)
-	maps.DeleteFunc(b.entries, func(_ string, e entry) bool { return !e.live(now) })
+	for key, e := range b.entries {
+		if !e.live(now) {
+			b.remove(key)
+		}
+	}
 }
 
 // Delete implements keyvalue.Store.
@@ -166,7 +199,7 @@ func (b *bucket) Delete(_ context.Context, key string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.entries, key)
+	b.remove(key)
 	return nil
 }
 
@@ -181,8 +214,7 @@ func (b *bucket) Swap(_ context.Context, key string, value []byte, version uint6
 	if b.read(key).Version != version {
 		return keyvalue.Conflict(key)
 	}
-	b.write(key, value)
-	return nil
+	return b.write(key, value)
 }
 
 // Increment implements keyvalue.Store.
@@ -203,8 +235,7 @@ func (b *bucket) Increment(_ context.Context, key string, delta int64) (int64, e
 	if err != nil {
 		return 0, err
 	}
-	b.write(key, strconv.AppendInt(nil, n, 10))
-	return n, nil
+	return n, b.write(key, strconv.AppendInt(nil, n, 10))
 }
 
 // List implements keyvalue.Store.
