@@ -71,6 +71,10 @@ func (c *Call) Out() []any { return c.out }
 // guest's instance goes away with the handle still open.
 type Dropper interface{ Drop() }
 
+// DropChecker is an object that may be dropped only at the right time, such as a parent after its children. CheckDrop is
+// asked when the guest drops the handle, before Drop; its error is a trap. It is not asked when the instance goes away.
+type DropChecker interface{ CheckDrop() error }
+
 // HandleOf reads a handle and asserts the type of the object behind it. The engine has checked the resource type, so
 // a wrong Go type is a mistake in the host: it fails the call.
 func HandleOf[T any](c *Call) T {
