@@ -1,5 +1,7 @@
 package wasmmod
 
+import "math"
+
 // graph is the call graph of a module's own functions. One more node, any, stands for what the module cannot see: an indirect
 // call or an imported function may call every function whose address is taken or that is exported.
 type graph struct {
@@ -8,25 +10,31 @@ type graph struct {
 	any   uint32
 }
 
-// recursive returns, for each node, whether a call of it can lead into a cycle: only then can the stack grow without
-// bound below it. It is Tarjan's algorithm without recursion; components complete after all that they reach.
-func (g *graph) recursive() []bool {
-	t := tarjan{graph: g, index: make([]uint32, len(g.first)-1), low: make([]uint32, len(g.first)-1), result: make([]bool, len(g.first)-1)}
+// unbounded is the cost of a function with a loop, or one that can lead into a cycle of calls or to the unseen.
+const unbounded = math.MaxInt32
+
+// analyse returns for each node whether a call of it can lead into a cycle: only then can the stack grow without bound below
+// it. It turns cost, the instructions of each function itself, into those of a call of it with all that it calls.
+// It is Tarjan's algorithm without recursion; components complete after all that they reach.
+func (g *graph) analyse(cost []int64) (deep []bool) {
+	n := len(g.first) - 1
+	t := tarjan{graph: g, index: make([]uint32, n), low: make([]uint32, n), deep: make([]bool, n), cost: cost}
 	for v := range t.index {
 		if t.index[v] == 0 {
 			t.visit(uint32(v))
 		}
 	}
-	return t.result
+	return t.deep
 }
 
 type tarjan struct {
 	*graph
 	index, low []uint32 // 0: not visited; done: its component is complete
+	deep       []bool
+	cost       []int64
 	stack      []uint32
 	work       []frame
 	next       uint32
-	result     []bool
 }
 
 // frame is a node on the way, and the next of its edges.
@@ -56,11 +64,17 @@ func (t *tarjan) visit(root uint32) {
 			t.push(w)
 		case t.index[w] != done:
 			t.low[f.node] = min(t.low[f.node], t.index[w])
-			t.result[f.node] = true // w is on the way to this node: a cycle
-		case t.result[w]:
-			t.result[f.node] = true
+			t.deep[f.node] = true // w is on the way to this node: a cycle
+		default:
+			t.add(f.node, w)
 		}
 	}
+}
+
+// add counts a call of a completed node.
+func (t *tarjan) add(v, callee uint32) {
+	t.deep[v] = t.deep[v] || t.deep[callee]
+	t.cost[v] = min(unbounded, t.cost[v]+t.cost[callee])
 }
 
 // leave completes a node, and its component if it is the root of one.
@@ -75,16 +89,21 @@ func (t *tarjan) leave(v uint32) {
 	up := t.work[len(t.work)-1].node
 	if t.index[v] != done {
 		t.low[up] = min(t.low[up], t.low[v])
+		t.deep[up] = true // the way back from v to up, or above it, closes a cycle
+	} else {
+		t.add(up, v)
 	}
-	t.result[up] = t.result[up] || t.result[v]
 }
 
 func (t *tarjan) complete(root uint32) {
-	cyclic := t.result[root]
+	deep := t.deep[root]
 	for {
 		w := t.stack[len(t.stack)-1]
 		t.stack = t.stack[:len(t.stack)-1]
-		t.index[w], t.result[w] = done, cyclic
+		t.index[w], t.deep[w] = done, deep
+		if deep {
+			t.cost[w] = unbounded
+		}
 		if w == root {
 			return
 		}

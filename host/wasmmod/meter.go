@@ -1,5 +1,7 @@
 package wasmmod
 
+import "math"
+
 // The names by which the host meets a metered module.
 const (
 	// YieldModule and YieldName are the module and name of the import that Apply adds: yield(reason i32) -> i32.
@@ -34,8 +36,6 @@ const (
 // meter rewrites the functions of a module.
 type meter struct {
 	*scanner
-	deep []bool // can lead into recursion; by node
-
 	yield, charge, enter uint32 // functions: the import and the two helpers
 	wrapper              []uint32
 	wrapped              []uint32 // the functions that have a wrapper, in the order of the wrappers
@@ -58,7 +58,7 @@ func newMeter(m *Module) (*meter, error) {
 		return nil, err
 	}
 	n := uint32(len(m.funcs))
-	mt := &meter{scanner: s, deep: s.graph.recursive(), yield: m.importedFuncs, charge: n + 1, enter: n + 2,
+	mt := &meter{scanner: s, yield: m.importedFuncs, charge: n + 1, enter: n + 2,
 		fuel: uint32(len(m.globals)), stack: uint32(len(m.globals)) + 1}
 	mt.wrap()
 	return mt, nil
@@ -91,7 +91,7 @@ func (mt *meter) wrap() {
 
 func (mt *meter) addWrapper(f uint32) {
 	m := mt.m
-	if f < m.importedFuncs || !mt.deep[f-m.importedFuncs] || mt.wrapper[f-m.importedFuncs] != 0 {
+	if f < m.importedFuncs || !mt.fns[f-m.importedFuncs].deep || mt.wrapper[f-m.importedFuncs] != 0 {
 		return
 	}
 	mt.wrapper[f-m.importedFuncs] = uint32(len(m.funcs)) + 3 + uint32(len(mt.wrapped))
@@ -145,7 +145,7 @@ func (mt *meter) function(i int) []byte {
 func (mt *meter) layout(i int) locals {
 	b, f := &mt.m.bodies[i], &mt.fns[i]
 	var x locals
-	if f.pays() || f.bulk {
+	if f.pays || f.bulk {
 		x.scratch = b.locals + x.count
 		x.count++
 	}
@@ -153,7 +153,7 @@ func (mt *meter) layout(i int) locals {
 		x.loop, x.hasLoop = b.locals+x.count, true
 		x.count++
 	}
-	if mt.deep[i] {
+	if f.deep {
 		x.level, x.hasLevel = b.locals+x.count, true
 		x.count++
 	}
@@ -163,7 +163,7 @@ func (mt *meter) layout(i int) locals {
 // entry charges for the function, and takes its frame off the stack budget: the level, which stays in a local and goes
 // to the global before each call. So nothing has to be put back at the exits, however the function is left.
 func (mt *meter) entry(f *fn, x *locals, b *body) {
-	if !f.pays() {
+	if !f.pays {
 		return
 	}
 	mt.index(opGlobalGet, mt.fuel)
@@ -196,44 +196,137 @@ func (mt *meter) entry(f *fn, x *locals, b *body) {
 // instructions copies the function with its checks.
 func (mt *meter) instructions(i int, x *locals) {
 	r, lim := mt.m.codeReader(&mt.m.bodies[i])
-	loop, copied := 0, 0
+	c := copier{meter: mt, r: &r, fn: &mt.fns[i], x: x, frame: mt.frame(i)}
 	for r.more() {
-		var in insn
-		r.next(&in, &lim)
-		switch {
-		case in.op == opLoop:
-			mt.out = append(mt.out, r.buf[copied:r.off]...)
-			mt.loopHeader(x, mt.fns[i].loops[loop])
-			loop++
-		case in.op == opCall || in.op >= opCallIndirect && in.op <= opReturnCallRef:
-			mt.out = append(mt.out, r.buf[copied:in.start]...)
-			mt.level(x, &in, mt.frame(i))
-			mt.call(&r, &in)
-		case in.op == opRefFunc:
-			mt.out = append(mt.out, r.buf[copied:in.start]...)
-			mt.index(opRefFunc, mt.reference(in.index))
-		case in.prefix:
-			mt.out = append(mt.out, r.buf[copied:in.start]...)
-			mt.bulk(x, &in)
-			mt.out = in.appendTo(mt.out, &r)
-		default:
-			continue
-		}
-		copied = r.off
+		r.next(&c.in, &lim)
+		c.instruction()
 	}
-	mt.out = append(mt.out, r.buf[copied:]...)
+	c.flush(len(r.buf))
+}
+
+// copier is the state of a copy: what stands between copied and the reader's offset is not copied yet.
+type copier struct {
+	*meter
+	x      *locals
+	r      *reader
+	fn     *fn
+	in     insn
+	frame  int32
+	copied int
+	loops  int    // headers seen
+	inner  uint32 // labels open in a split loop, with its own; 0 outside
+}
+
+func (c *copier) flush(to int) {
+	c.out = append(c.out, c.r.buf[c.copied:to]...)
+	c.copied = c.r.off
+}
+
+func (c *copier) instruction() {
+	switch op := c.in.op; {
+	case op == opLoop:
+		c.loop()
+	case op == opCall || op >= opCallIndirect && op <= opReturnCallRef:
+		c.flush(c.in.start)
+		c.level(c.x, &c.in, c.frame)
+		c.call(c.r, &c.in)
+	case op == opRefFunc:
+		c.flush(c.in.start)
+		c.index(opRefFunc, c.reference(c.in.index))
+	case c.in.prefix:
+		c.flush(c.in.start)
+		c.bulk(c.x, &c.in)
+		c.out = c.in.appendTo(c.out, c.r)
+	case c.inner > 0:
+		c.label()
+	}
+}
+
+func (c *copier) loop() {
+	l := c.fn.loops[c.loops]
+	c.loops++
+	c.flush(c.r.off)
+	if l.outer {
+		c.loopHeader(c.x, l.weight)
+		return
+	}
+	c.splitLoop(c.x, l.weight, c.r.buf[c.in.imm:c.r.off])
+	c.inner = 1
+}
+
+// label adapts the instructions in a split loop, which has one label more than the original.
+func (c *copier) label() {
+	switch c.in.op {
+	case opBlock, opIf:
+		c.inner++
+	case opEnd:
+		if c.inner--; c.inner == 0 {
+			c.flush(c.r.off)
+			c.out = append(c.out, opEnd)
+		}
+	case opBr, opBrIf, opBrOnNull, opBrOnNonNull:
+		c.flush(c.in.start)
+		c.index(c.in.op, c.target(c.in.index))
+	case opBrTable:
+		c.flush(c.in.imm)
+		t := reader{buf: c.r.buf[:c.r.off], off: c.in.imm}
+		n := t.u32()
+		for c.out = appendU32(c.out, n); t.more(); {
+			c.out = appendU32(c.out, c.target(t.u32()))
+		}
+	}
+}
+
+// target is the new number of a label.
+func (c *copier) target(label uint32) uint32 {
+	if label >= c.inner && label < math.MaxUint32 {
+		return label + 1
+	}
+	return label
 }
 
 func (mt *meter) frame(i int) int32 { return frameCost + localCost*int32(mt.m.bodies[i].locals) }
 
-// loopHeader counts an iteration in a local, and charges when a batch is full.
+// loopHeader counts an iteration in a local, and charges when a batch is full. The count stays on the stack of the
+// function: up to batch units at each of its calls are free, apart from what the entry charges.
 func (mt *meter) loopHeader(x *locals, weight int) {
+	mt.count(x, weight)
+	mt.settle(x)
+}
+
+// splitLoop makes two loops of one: the inner one counts and goes to the outer one when a batch is full. The engine keeps
+// the variables of a loop in registers only if there is no call in it; this costs half of what a call inside does.
+//
+//	loop T               loop T
+//	  …             →      if count ≥ batch: charge
+//	end                    loop T
+//	                         count; br 1 if ≥ batch
+//	                         …
+//	                       end
+//	                     end
+func (mt *meter) splitLoop(x *locals, weight int, blockType []byte) {
+	mt.index(opLocalGet, x.loop)
+	mt.i32(batch)
+	mt.out = append(mt.out, opI32GeS)
+	mt.settle(x)
+	mt.out = append(append(mt.out, opLoop), blockType...)
+	mt.count(x, weight)
+	mt.out = append(mt.out, opIf, emptyType, opBr, 2, opEnd) // the engine makes better code of it than of br_if
+}
+
+// count leaves on the stack whether a batch is full.
+func (mt *meter) count(x *locals, weight int) {
 	mt.index(opLocalGet, x.loop)
 	mt.i32(units(weight))
 	mt.out = append(mt.out, opI32Add)
 	mt.index(opLocalTee, x.loop)
 	mt.i32(batch)
-	mt.out = append(mt.out, opI32GeS, opIf, emptyType)
+	mt.out = append(mt.out, opI32GeS)
+}
+
+// settle charges for the batch if the top of the stack says so.
+func (mt *meter) settle(x *locals) {
+	mt.out = append(mt.out, opIf, emptyType)
 	mt.index(opLocalGet, x.loop)
 	mt.index(opCall, mt.charge)
 	mt.i32(0)
@@ -244,7 +337,7 @@ func (mt *meter) loopHeader(x *locals, weight int) {
 // level puts the function's stack level into the global before a call that may need it. Before a tail call the level is
 // the caller's: the frame is about to go.
 func (mt *meter) level(x *locals, in *insn, frame int32) {
-	if !x.hasLevel || !mt.deep[mt.callee(in)] {
+	if !x.hasLevel || !mt.deepCall(in) {
 		return
 	}
 	mt.index(opLocalGet, x.level)
@@ -253,6 +346,11 @@ func (mt *meter) level(x *locals, in *insn, frame int32) {
 		mt.out = append(mt.out, opI32Add)
 	}
 	mt.index(opGlobalSet, mt.stack)
+}
+
+func (mt *meter) deepCall(in *insn) bool {
+	callee := mt.callee(in)
+	return callee == mt.graph.any && mt.anyDeep || callee != mt.graph.any && mt.fns[callee].deep
 }
 
 func (mt *meter) call(r *reader, in *insn) {

@@ -10,6 +10,9 @@ const (
 	opUnreachable        = 0x00
 	opBr                 = 0x0c
 	opBrIf               = 0x0d
+	opBrTable            = 0x0e
+	opBrOnNull           = 0xd5
+	opBrOnNonNull        = 0xd6
 	opCall               = 0x10
 	opCallIndirect       = 0x11
 	opReturnCall         = 0x12

@@ -3,18 +3,25 @@ package wasmmod
 // The weights of work, in instructions; perUnit of them are one unit of fuel.
 const (
 	perUnit   = 32
-	callCost  = 16 // a call, with what a callee without a check of its own may cost
-	freeLeaf  = 64 // a function without calls and loops pays only if it has more instructions than this
+	callCost  = 16 // a call, with about what a callee without a check of its own costs
+	freeCall  = 96 // a function pays if a call of it, with all that it calls, may take more than this
 	maxWeight = 1 << 15
 )
 
 // fn is what a scan of a function's instructions finds.
 type fn struct {
-	weight   int   // instructions outside loops
-	loops    []int // weight of each loop without the loops inside it, in the order of their headers
-	calls    bool  // has a call of any kind
-	bulk     bool  // has an instruction whose cost is an operand
-	tailCall bool  // has an indirect tail call
+	weight   int    // instructions outside loops
+	loops    []loop // in the order of their headers
+	bulk     bool   // has an instruction whose cost is an operand
+	tailCall bool   // has an indirect tail call
+	deep     bool   // can lead into a cycle of calls
+	pays     bool   // charges fuel at its entry; one that does not costs its caller next to nothing
+}
+
+// loop is one loop of a function.
+type loop struct {
+	weight int  // instructions, without those of the loops inside it
+	outer  bool // has a loop, a call or an exception handler inside it
 }
 
 // scanner reads all functions once before any is rewritten.
@@ -24,7 +31,9 @@ type scanner struct {
 	fns   []fn
 	refs  []uint32 // functions that the code refers to
 	seen  []bool   // by function, whether it is in refs
-	open  []int    // enclosing blocks: index of the innermost loop, or -1
+	// anyDeep: what the module cannot see can lead into a cycle of calls.
+	anyDeep bool
+	open    []int // enclosing blocks: index of the innermost loop, or -1
 }
 
 // scan reads the instructions of every function. It notes the functions whose address is taken in m.taken.
@@ -38,7 +47,24 @@ func (m *Module) scan() (*scanner, error) {
 		}
 	}
 	s.unseen()
+	s.decide()
 	return s, nil
+}
+
+// decide finds the functions that need the checks.
+func (s *scanner) decide() {
+	cost := make([]int64, len(s.fns)+1)
+	for i := range s.fns {
+		if cost[i] = int64(s.fns[i].weight); len(s.fns[i].loops) > 0 {
+			cost[i] = unbounded
+		}
+	}
+	cost[s.graph.any] = unbounded
+	deep := s.graph.analyse(cost)
+	for i := range s.fns {
+		s.fns[i].deep, s.fns[i].pays = deep[i], cost[i] > freeCall
+	}
+	s.anyDeep = deep[s.graph.any]
 }
 
 // unseen gives the node any its callees.
@@ -79,33 +105,48 @@ func (s *scanner) function(i int) error {
 }
 
 func (s *scanner) instruction(r *reader, f *fn, in *insn) {
-	loop := s.open[len(s.open)-1]
+	at := s.open[len(s.open)-1]
 	cost := 1
 	switch in.op {
-	case opBlock, opIf, opTryTable:
-		s.open = append(s.open, loop)
+	case opBlock, opIf:
+		s.open = append(s.open, at)
+	case opTryTable:
+		s.open = append(s.open, at)
+		f.notInnermost(at)
 	case opLoop:
+		f.notInnermost(at)
 		s.open = append(s.open, len(f.loops))
-		f.loops = append(f.loops, 0)
+		f.loops = append(f.loops, loop{})
 	case opEnd:
 		s.open = s.open[:len(s.open)-1]
 	case opCall, opReturnCall, opCallIndirect, opReturnCallIndirect, opCallRef, opReturnCallRef:
 		s.call(f, in)
+		f.notInnermost(at)
 		cost = callCost
 	case opRefFunc:
 		s.refer(in.index)
 	case opMisc:
-		f.bulk = f.bulk || in.bulkShift() != 0
+		if in.bulkShift() != 0 {
+			f.bulk = true
+			f.notInnermost(at)
+		}
 	case opAtomic:
 		if in.sub == atomicWait32 || in.sub == atomicWait64 {
 			r.off = in.start
 			r.fail(ErrUnsupported, "atomic wait: it would block the host without end; a guest has one thread")
 		}
 	}
-	if loop < 0 {
+	if at < 0 {
 		f.weight += cost
 	} else {
-		f.loops[loop] += cost
+		f.loops[at].weight += cost
+	}
+}
+
+// notInnermost notes that something inside loop i keeps it from being split (see meter.splitLoop).
+func (f *fn) notInnermost(i int) {
+	if i >= 0 {
+		f.loops[i].outer = true
 	}
 }
 
@@ -120,7 +161,6 @@ func (s *scanner) refer(f uint32) {
 }
 
 func (s *scanner) call(f *fn, in *insn) {
-	f.calls = true
 	f.tailCall = f.tailCall || in.op == opReturnCallIndirect || in.op == opReturnCallRef
 	s.graph.calls = append(s.graph.calls, s.callee(in))
 }
@@ -148,9 +188,6 @@ func (in *insn) bulkShift() int32 {
 	return 0
 }
 
-// pays reports whether the function charges fuel at its entry. One that does not costs its caller next to nothing.
-func (f *fn) pays() bool { return f.calls || len(f.loops) > 0 || f.weight > freeLeaf }
-
 // units turns a number of instructions into fuel.
 func units(weight int) int32 { return int32(min(1+weight/perUnit, maxWeight)) }
 
@@ -158,7 +195,7 @@ func units(weight int) int32 { return int32(min(1+weight/perUnit, maxWeight)) }
 func (f *fn) entryWeight() int {
 	w := f.weight
 	for _, l := range f.loops {
-		w += l
+		w += l.weight
 	}
 	return w
 }
