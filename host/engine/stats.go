@@ -89,3 +89,6 @@ func (p *Pool) finish() {
 	p.program.Release()
 	close(p.closed)
 }
+
+// Limits are the pool's, with the defaults filled in.
+func (p *Pool) Limits() Limits { return p.limits }

@@ -1,0 +1,6 @@
+//go:build unix
+
+package home
+
+// hasModes says whether file modes protect files here.
+const hasModes = true

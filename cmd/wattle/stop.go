@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wattle-io/wattle/lattice/control"
+)
+
+func (c *cli) stopCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "stop ACTOR",
+		Short:   "Stop an actor",
+		Long:    "Lets the running calls of ACTOR (a name or id) end and stops it. Its links and what it stored stay.",
+		Example: "  wattle stop counter",
+		Args:    exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, done, err := c.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			if err := client.Stop(cmd.Context(), control.StopRequest{Actor: args[0]}); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.stdout, "stopped %s\n", args[0])
+			return nil
+		},
+	}
+}

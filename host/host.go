@@ -1,0 +1,198 @@
+// Package host is one node of a lattice: it runs actors in the engine, starts the providers that it is given, and delivers every
+// call along its link.
+//
+// It wires; it does not know any concrete provider, command line or file layout. What it does over the network is in package lattice/control
+// (commands) and, between hosts, in the packages of the lattice.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wattle-io/wattle/host/engine"
+	"github.com/wattle-io/wattle/lattice/claims"
+	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/lattice/links"
+	"github.com/wattle-io/wattle/providers"
+	"github.com/wattle-io/wattle/wit"
+)
+
+// Config is what a host is made of.
+type Config struct {
+	ID      string            // of the host, "U…"
+	Name    string            // for people; the machine's name by default
+	Labels  map[string]string // for placement
+	Version string            // of the program
+	Dir     string            // directory for compiled modules and the files of providers
+
+	NATS      *nats.Conn // connection with the rights of the host's services
+	Trust     claims.Trust
+	Drivers   []providers.Driver
+	Contracts []providers.Contract
+	Settings  map[string]map[string]string // of each provider, by its name
+
+	Log    *slog.Logger                                     // discarded by default
+	Logs   func(control.LogRecord)                          // also gets what actors log; may be nil
+	Now    func() time.Time                                 // time.Now by default: what validity is judged by
+	Listen func(network, addr string) (net.Listener, error) // net.Listen by default
+}
+
+// Host is a running node.
+type Host struct {
+	cfg       Config
+	log       *slog.Logger
+	started   time.Time
+	engine    *engine.Engine
+	links     *links.Table
+	modules   *control.Modules
+	places    *control.Places
+	drivers   []providers.Driver            // those given, and the host's own
+	providers map[string]providers.Provider // by driver name; fixed once the host is made
+
+	mu     sync.Mutex                        // held by whoever changes actors or links
+	actors atomic.Pointer[map[string]*actor] // by id; replaced, never changed
+}
+
+// New makes a host whose providers run, whose links are in force, and whose actors of before are started again.
+func New(ctx context.Context, cfg Config) (*Host, error) {
+	h := &Host{cfg: withDefaults(cfg), started: time.Now(), providers: map[string]providers.Provider{}}
+	h.log, h.drivers = h.cfg.Log, append(slices.Clone(cfg.Drivers), builtins()...)
+	h.actors.Store(&map[string]*actor{})
+	if err := h.open(ctx); err != nil {
+		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
+	}
+	h.applyLinks(ctx)
+	h.restore(ctx)
+	return h, nil
+}
+
+func withDefaults(cfg Config) Config {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Listen == nil {
+		cfg.Listen = net.Listen
+	}
+	return cfg
+}
+
+func (h *Host) open(ctx context.Context) (err error) {
+	if h.engine, err = engine.New(ctx, engine.Config{CacheDir: filepath.Join(h.cfg.Dir, "cache"), Contracts: wit.Contracts(), CompileWorkers: runtime.NumCPU(), Log: h.log}); err != nil {
+		return err
+	}
+	store, err := links.Open(ctx, h.cfg.NATS, h.log)
+	if err != nil {
+		return err
+	}
+	if h.links, err = store.Table(ctx, nil); err != nil {
+		return err
+	}
+	if h.modules, err = control.OpenModules(ctx, h.cfg.NATS); err != nil {
+		return err
+	}
+	if h.places, err = control.OpenPlaces(ctx, h.cfg.NATS, h.log); err != nil {
+		return err
+	}
+	for _, d := range h.drivers {
+		if err := h.startProvider(d); err != nil {
+			return fmt.Errorf("provider %s: %w", d.Name, err)
+		}
+	}
+	return nil
+}
+
+func (h *Host) startProvider(d providers.Driver) error {
+	p, err := d.New(providers.Env{
+		Host: h.cfg.ID, Log: h.log.With("provider", d.Name), NATS: h.cfg.NATS, Actors: h, Listen: h.cfg.Listen,
+		Dir: filepath.Join(h.cfg.Dir, "providers", d.Name), Settings: h.cfg.Settings[d.Name],
+	})
+	if err != nil {
+		return err
+	}
+	h.providers[d.Name] = p
+	return nil
+}
+
+// applyLinks tells the providers the links that are stored.
+func (h *Host) applyLinks(ctx context.Context) {
+	for _, l := range h.links.List() {
+		if p := h.providerSide(l); p != nil {
+			if err := p.Link(ctx, l); err != nil {
+				h.log.Error("a stored link is refused", "source", l.Source, "target", l.Target, "contract", l.Contract, "err", err)
+			}
+		}
+	}
+}
+
+// restore starts the actors that ran when the host stopped. One that is refused by now leaves the others alone.
+func (h *Host) restore(ctx context.Context) {
+	places, err := h.places.List(ctx, h.cfg.ID)
+	if err != nil {
+		h.log.Error("cannot read what to start", "err", err)
+	}
+	for _, p := range places {
+		if _, err := h.Start(ctx, p.Start); err != nil {
+			h.log.Error("an actor of before cannot be started", "actor", p.Actor, "hash", p.Start.Hash, "err", err)
+		}
+	}
+}
+
+// ID is the id of the host.
+func (h *Host) ID() string { return h.cfg.ID }
+
+// Provider is the provider of that name, or nil.
+func (h *Host) Provider(name string) providers.Provider { return h.providers[name] }
+
+// actor is the running actor with that id, or nil.
+func (h *Host) actor(id string) *actor { return (*h.actors.Load())[id] }
+
+// setActor puts an actor in the place of the one with its id, or with nil takes it away, and returns the one before. h.mu is held.
+func (h *Host) setActor(id string, a *actor) (before *actor) {
+	all := maps.Clone(*h.actors.Load())
+	before = all[id]
+	if all[id] = a; a == nil {
+		delete(all, id)
+	}
+	h.actors.Store(&all)
+	return before
+}
+
+// Close stops taking calls from outside, lets actors finish until ctx ends, and frees everything.
+func (h *Host) Close(ctx context.Context) error {
+	var errs []error
+	for _, d := range h.drivers {
+		if p := h.providers[d.Name]; p != nil && len(d.Calls) > 0 {
+			errs = append(errs, p.Close())
+		}
+	}
+	for _, a := range *h.actors.Load() {
+		errs = append(errs, a.close(ctx))
+	}
+	for _, d := range h.drivers {
+		if p := h.providers[d.Name]; p != nil && len(d.Calls) == 0 {
+			errs = append(errs, p.Close())
+		}
+	}
+	if h.links != nil {
+		h.links.Close()
+	}
+	if h.engine != nil {
+		errs = append(errs, h.engine.Close(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,166 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wattle-io/wattle/host/engine"
+	"github.com/wattle-io/wattle/host/wasi"
+	"github.com/wattle-io/wattle/lattice"
+	"github.com/wattle-io/wattle/lattice/claims"
+	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/wit"
+)
+
+// Start runs a module that was uploaded before.
+func (h *Host) Start(ctx context.Context, req control.StartRequest) (control.ActorInfo, error) {
+	file, err := h.modules.Fetch(ctx, req.Hash)
+	if err != nil {
+		return control.ActorInfo{}, err
+	}
+	return h.start(ctx, file, req)
+}
+
+// StartModule runs a signed module that the caller has in hand. It does not run again after a restart of the host.
+func (h *Host) StartModule(ctx context.Context, file []byte, req control.StartRequest) (control.ActorInfo, error) {
+	return h.start(ctx, file, req)
+}
+
+func (h *Host) start(ctx context.Context, file []byte, req control.StartRequest) (control.ActorInfo, error) {
+	c, wasm, err := claims.Verify(file, h.cfg.Trust, h.cfg.Now())
+	if err != nil {
+		return control.ActorInfo{}, refused(err)
+	}
+	if err := h.mayStart(c, req); err != nil {
+		return control.ActorInfo{}, err
+	}
+	a, err := h.newActor(ctx, c, wasm, req)
+	if err != nil {
+		return control.ActorInfo{}, err
+	}
+	if err := h.run(ctx, a); err != nil {
+		return control.ActorInfo{}, errors.Join(err, a.close(ctx))
+	}
+	info := a.info(h.cfg.ID)
+	info.Missing = h.missingLinks(a)
+	return info, nil
+}
+
+// mayStart refuses a second version beside the one that runs.
+func (h *Host) mayStart(c *claims.Claims, req control.StartRequest) error {
+	running := h.actor(c.ID)
+	if running == nil || req.Replace {
+		return nil
+	}
+	return &lattice.Error{Kind: lattice.ErrConflict, Msg: fmt.Sprintf("%s runs already, in version %s", c.Name, running.claims.Version),
+		Hint: "replace it with `wattle start --replace`, or stop it first"}
+}
+
+// refused turns what claims.Verify says into a refusal of the lattice.
+func refused(err error) error {
+	e := &lattice.Error{Kind: lattice.ErrDenied, Msg: err.Error(), Err: err}
+	var c *claims.Error
+	if errors.As(err, &c) {
+		e.Msg, e.Hint = c.Msg, c.Hint
+	}
+	return e
+}
+
+// newActor compiles a verified module and makes its pool. Nothing of it is visible yet.
+func (h *Host) newActor(ctx context.Context, c *claims.Claims, wasm []byte, req control.StartRequest) (*actor, error) {
+	program, err := h.engine.Load(ctx, wasm)
+	if err != nil {
+		return nil, callError(c.Name, err)
+	}
+	a := &actor{claims: c, program: program, request: req, started: time.Now(), funcs: map[string]*engine.Func{}, logs: newLogger(c.ID, c.Name, h.sendLog)}
+	if err := checkGrants(c, program.Imports()); err != nil {
+		program.Release()
+		return nil, err
+	}
+	if a.pool, err = h.newPool(a); err != nil {
+		program.Release()
+		return nil, callError(c.Name, err)
+	}
+	return a, nil
+}
+
+func (h *Host) newPool(a *actor) (*engine.Pool, error) {
+	imports, err := h.bind(a.id(), a.program.Imports(), h.ownImports(a))
+	if err != nil {
+		return nil, err
+	}
+	l := a.request.Limits
+	return a.program.NewPool(engine.PoolConfig{Name: a.claims.Name, Imports: imports, Stdout: &a.logs.stdout, Stderr: &a.logs.stderr, Log: h.log,
+		Limits: engine.Limits{Memory: l.Memory, Instances: l.Instances, Queue: l.Mailbox, Call: time.Duration(l.Timeout), Idle: time.Duration(l.Idle)}})
+}
+
+// ownImports are the contracts that the host itself serves.
+func (h *Host) ownImports(a *actor) wit.Imports {
+	return wasi.Imports(wasi.Config{
+		Log: h.logOf(a), Stdout: &a.logs.stdout, Stderr: &a.logs.stderr,
+		Config:    func(key string) (string, bool) { v, ok := h.settings(a)[key]; return v, ok },
+		ConfigAll: func() []wasi.KV { return sorted(h.settings(a)) },
+	})
+}
+
+// run makes an actor visible, in the place of the one before, which ends its calls first.
+func (h *Host) run(ctx context.Context, a *actor) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a.request.Hash != "" {
+		if _, err := h.places.Put(ctx, control.Placement{Host: h.cfg.ID, Actor: a.id(), Start: a.request}); err != nil {
+			return err
+		}
+	}
+	before := h.setActor(a.id(), a)
+	if before != nil {
+		h.drain(ctx, before)
+	}
+	h.event("actor.started", a.id(), map[string]string{"name": a.claims.Name, "version": a.claims.Version, "hash": a.claims.Hash})
+	return nil
+}
+
+// drainTime bounds how long the calls of a stopped or replaced actor may go on.
+const drainTime = 30 * time.Second
+
+func (h *Host) drain(ctx context.Context, a *actor) {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	if err := a.close(ctx); err != nil {
+		h.log.Warn("calls of a stopped actor were cut off", "actor", a.claims.Name, "err", err)
+	}
+}
+
+// Stop ends an actor, and that it is started again.
+func (h *Host) Stop(ctx context.Context, req control.StopRequest) error {
+	a, err := h.find(req.Actor)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.places.Delete(ctx, h.cfg.ID, a.id()); err != nil {
+		return err
+	}
+	h.setActor(a.id(), nil)
+	h.drain(ctx, a)
+	h.event("actor.stopped", a.id(), map[string]string{"name": a.claims.Name})
+	return nil
+}
+
+func (h *Host) event(kind, subject string, data map[string]string) {
+	if err := control.PublishEvent(h.cfg.NATS, lattice.Event{Kind: kind, Host: h.cfg.ID, Subject: subject, Time: h.cfg.Now(), Data: data}); err != nil {
+		h.log.Warn("an event was not published", "kind", kind, "err", err)
+	}
+}
+
+func (h *Host) sendLog(r control.LogRecord) {
+	if h.cfg.Logs != nil {
+		h.cfg.Logs(r)
+	}
+	if err := control.PublishLog(h.cfg.NATS, h.cfg.ID, r); err != nil {
+		h.log.Warn("a log record was not published", "err", err)
+	}
+}
