@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,21 @@ func (c *cli) inspectCommand() *cobra.Command {
 // inspection is what is known about a file: its claims, and the types of what it imports and exports.
 type inspection struct {
 	claims.Report
-	Imports []string `json:"imports"` // WIT
-	Exports []string `json:"exports"` // WIT
+	Imports []iface `json:"imports"` // only the functions that it imports
+	Exports []iface `json:"exports"`
+}
+
+// iface is an interface, or its used part.
+type iface struct {
+	Interface string `json:"interface"` // "" for functions outside any interface
+	Functions []fn   `json:"functions"`
+	WIT       string `json:"wit,omitempty"` // the whole interface
+}
+
+// fn is a function: its canonical name and its type as WIT.
+type fn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
 }
 
 func (c *cli) inspect(file string, asJSON bool) error {
@@ -46,7 +60,7 @@ func (c *cli) inspect(file string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	i := inspection{Report: claims.Inspect(b, h.Trust(), time.Now()), Imports: []string{}, Exports: []string{}}
+	i := inspection{Report: claims.Inspect(b, h.Trust(), time.Now()), Imports: []iface{}, Exports: []iface{}}
 	i.addWorld(b)
 	if asJSON {
 		if err := c.printJSON(i); err != nil {
@@ -73,16 +87,32 @@ func (i *inspection) addWorld(file []byte) {
 		i.Valid = false
 		return
 	}
-	i.Imports = interfaceTexts(plan.World.Imports)
-	i.Exports = interfaceTexts(plan.World.Exports)
+	for _, im := range plan.Imports {
+		i.Imports = addFunc(i.Imports, plan.World.Imports, im.Interface, im.Name, im.Type)
+	}
+	for _, ex := range plan.Exports {
+		i.Exports = addFunc(i.Exports, plan.World.Exports, ex.Interface, ex.Name, ex.Type)
+	}
 }
 
-func interfaceTexts(list []*wit.Interface) []string {
-	texts := make([]string, len(list))
-	for i, iface := range list {
-		texts[i] = wit.Format(iface)
+// addFunc adds a function to its interface in a list, and the interface if it is the first of it.
+func addFunc(list []iface, world []*wit.Interface, name, function string, t *wit.FuncType) []iface {
+	i := slices.IndexFunc(list, func(x iface) bool { return x.Interface == name })
+	if i < 0 {
+		i = len(list)
+		list = append(list, iface{Interface: name, WIT: witText(world, name)})
 	}
-	return texts
+	list[i].Functions = append(list[i].Functions, fn{function, t.String()})
+	return list
+}
+
+func witText(world []*wit.Interface, name string) string {
+	for _, w := range world {
+		if w.Name == name {
+			return wit.Format(w)
+		}
+	}
+	return ""
 }
 
 func (i *inspection) print(w io.Writer) {
@@ -110,13 +140,16 @@ func (i *inspection) issuerName() string {
 	return ""
 }
 
-func printInterfaces(w io.Writer, what string, list []string) {
+func printInterfaces(w io.Writer, what string, list []iface) {
 	fmt.Fprintf(w, "\n%s\n", what)
 	if len(list) == 0 {
 		fmt.Fprintln(w, "  nothing")
 	}
-	for _, text := range list {
-		fmt.Fprintln(w, "  "+strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  "))
+	for _, x := range list {
+		fmt.Fprintf(w, "  %s\n", x.Interface)
+		for _, f := range x.Functions {
+			fmt.Fprintf(w, "    %s: %s\n", f.Name, f.Type)
+		}
 	}
 }
 
