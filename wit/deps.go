@@ -1,8 +1,71 @@
 package wit
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
-// foreign lists what an interface takes from others, in order of first use: named types and resources that it does not declare.
+// Use is a type or resource that an interface or world takes from an interface, as in "use interface.{name as as};".
+type Use struct {
+	Interface string // that declares it
+	Name      string
+	As        string    // its name here: Name, unless that is taken
+	Type      *Type     // one of Type and Resource is set
+	Resource  *Resource //
+}
+
+// Uses lists what the interface takes from others, in order of first use.
+func (i *Interface) Uses() []Use {
+	taken := map[string]bool{}
+	for _, t := range i.Types {
+		taken[t.Name] = true
+	}
+	for _, r := range i.Resources {
+		taken[r.Name] = true
+	}
+	for _, f := range i.Funcs {
+		taken[f.Name] = true
+	}
+	return nameUses(i.foreign(), taken)
+}
+
+// Uses lists what the world's own types and functions take from interfaces, in order of first use.
+func (w *World) Uses() []Use {
+	own := &Interface{Types: w.Types, Resources: w.Resources, Funcs: slices.Concat(w.ImportFuncs, w.ExportFuncs)}
+	taken := map[string]bool{}
+	for _, i := range slices.Concat(w.Imports, w.Exports) {
+		taken[i.Name] = true
+	}
+	for _, t := range own.Types {
+		taken[t.Name] = true
+	}
+	for _, r := range own.Resources {
+		taken[r.Name] = true
+	}
+	for _, f := range own.Funcs {
+		taken[f.Name] = true
+	}
+	return nameUses(own.foreign(), taken)
+}
+
+// nameUses gives each entity a name that is not taken: its own, or that with the interface's in front and, if need be, a number behind.
+func nameUses(es []entity, taken map[string]bool) (out []Use) {
+	for _, e := range es {
+		as := e.name()
+		_, iface := splitName(e.owner())
+		for n := 1; taken[as]; n++ {
+			as = iface + "-" + e.name()
+			if n > 1 {
+				as = fmt.Sprintf("%s-n%d", as, n)
+			}
+		}
+		taken[as] = true
+		out = append(out, Use{e.owner(), e.name(), as, e.typ, e.res})
+	}
+	return out
+}
+
+// foreign lists the named types and resources of other interfaces that an interface refers to.
 func (i *Interface) foreign() []entity {
 	f := foreignFinder{owner: i.Name, seen: map[*Type]bool{}, seenRes: map[*Resource]bool{}}
 	for _, r := range i.Resources {
@@ -12,7 +75,10 @@ func (i *Interface) foreign() []entity {
 		f.parts(t)
 	}
 	for _, fn := range i.Funcs {
-		f.function(fn.Type)
+		for _, p := range fn.Type.Params {
+			f.typ(p.Type)
+		}
+		f.typ(fn.Type.Result)
 	}
 	return f.found
 }
@@ -46,13 +112,6 @@ type foreignFinder struct {
 	seen    map[*Type]bool
 	seenRes map[*Resource]bool
 	found   []entity
-}
-
-func (f *foreignFinder) function(t *FuncType) {
-	for _, p := range t.Params {
-		f.typ(p.Type)
-	}
-	f.typ(t.Result)
 }
 
 func (f *foreignFinder) typ(t *Type) {

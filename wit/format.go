@@ -21,8 +21,8 @@ func FormatWorld(w *World) string {
 	p.line("world %s {", escape(name))
 	p.indent++
 	p.names = map[any]string{}
-	p.worldUses(w)
-	p.decls(w.Types, w.Resources, w.ImportFuncs, "", "import ")
+	p.uses(w.Uses())
+	p.decls(w.Types, w.Resources, w.ImportFuncs, "import ")
 	for _, i := range w.Imports {
 		p.worldInterface("import ", i)
 	}
@@ -83,8 +83,8 @@ func (p *printer) iface(head string, i *Interface) {
 	p.names = map[any]string{}
 	p.line("%s {", head)
 	p.indent++
-	p.uses(i)
-	p.decls(i.Types, i.Resources, i.Funcs, i.Name, "")
+	p.uses(i.Uses())
+	p.decls(i.Types, i.Resources, i.Funcs, "")
 	p.indent--
 	p.line("}")
 	p.names = outer
@@ -98,78 +98,32 @@ func (p *printer) worldInterface(word string, i *Interface) {
 	}
 }
 
-// uses writes the use lines of an interface and chooses local names that do not clash.
-func (p *printer) uses(i *Interface) {
-	taken := map[string]bool{}
-	for _, t := range i.Types {
-		taken[t.Name] = true
-	}
-	for _, r := range i.Resources {
-		taken[r.Name] = true
-	}
-	for _, f := range i.Funcs {
-		taken[f.Name] = true
-	}
-	p.useLines(i.foreign(), taken)
-}
-
-// worldUses is uses for what the world's own functions and types take from interfaces.
-func (p *printer) worldUses(w *World) {
-	taken := map[string]bool{}
-	all := &Interface{Types: w.Types, Resources: w.Resources}
-	all.Funcs = append(append(all.Funcs, w.ImportFuncs...), w.ExportFuncs...)
-	for _, t := range w.Types {
-		taken[t.Name] = true
-	}
-	for _, i := range append(append([]*Interface{}, w.Imports...), w.Exports...) {
-		taken[i.Name] = true
-	}
-	for _, f := range all.Funcs {
-		taken[f.Name] = true
-	}
-	p.useLines(all.foreign(), taken)
-}
-
-func (p *printer) useLines(es []entity, taken map[string]bool) {
+// uses writes the use lines of a scope and notes the local names.
+func (p *printer) uses(us []Use) {
 	var owners []string
 	items := map[string][]string{}
-	for _, e := range es {
-		local, text := localName(e, taken), escape(e.name())
-		if local != e.name() {
-			text += " as " + escape(local)
+	for _, u := range us {
+		text := escape(u.Name)
+		if u.As != u.Name {
+			text += " as " + escape(u.As)
 		}
-		taken[local] = true
-		if e.res != nil {
-			p.names[e.res] = local
+		if u.Resource != nil {
+			p.names[u.Resource] = u.As
 		} else {
-			p.names[e.typ] = local
+			p.names[u.Type] = u.As
 		}
-		if items[e.owner()] == nil {
-			owners = append(owners, e.owner())
+		if items[u.Interface] == nil {
+			owners = append(owners, u.Interface)
 		}
-		items[e.owner()] = append(items[e.owner()], text)
+		items[u.Interface] = append(items[u.Interface], text)
 	}
 	for _, o := range owners {
 		p.line("use %s.{%s};", o, strings.Join(items[o], ", "))
 	}
 }
 
-// localName is the name of a foreign type, with its interface's in front (and, if need be, a number behind) if the name is taken.
-func localName(e entity, taken map[string]bool) string {
-	name := e.name()
-	if !taken[name] {
-		return name
-	}
-	_, iface := splitName(e.owner())
-	name = iface + "-" + name
-	for n := 2; taken[name]; n++ {
-		name = fmt.Sprintf("%s-%s-x%d", iface, e.name(), n)
-	}
-	return name
-}
-
 // decls writes types, resources with their methods, and functions.
-func (p *printer) decls(ts []*Type, rs []*Resource, fs []Func, owner, word string) {
+func (p *printer) decls(ts []*Type, rs []*Resource, fs []Func, word string) {
 	for _, t := range ts {
 		p.typeDecl(t)
 	}
