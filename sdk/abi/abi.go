@@ -28,7 +28,7 @@
 package abi
 
 import (
-	"sync"
+	"runtime"
 	"unsafe"
 )
 
@@ -43,15 +43,19 @@ type Call struct {
 
 // An instance has one linear memory and runs one thing at a time, so its memory management is global.
 var (
-	calls  sync.Mutex // held from Begin to End: a goroutine that becomes runnable inside cabi_realloc must not call the host
 	call   Call
 	memory arena
 )
 
-// Begin starts a call of an import; it waits until no other goroutine is between Begin and End. The caller passes
-// Area to the import, reads the result and then calls End.
+// Begin starts a call of an import. The caller passes Area to the import, reads the result and then calls End.
+//
+// A garbage collection inside cabi_realloc can let another goroutine run. It must not call the host, so it waits here until the
+// call under way has ended. No lock is needed for that: an instance has one thread, which changes goroutines at calls only.
 func Begin() *Call {
-	calls.Lock()
+	for memory.inCall {
+		runtime.Gosched()
+	}
+	memory.inCall = true
 	call.mark = memory.mark()
 	return &call
 }
@@ -66,9 +70,8 @@ func BeginInto(p []byte) *Call {
 
 // End frees what the host has allocated during the call.
 func (c *Call) End() {
-	memory.target = nil
 	memory.reset(c.mark)
-	calls.Unlock()
+	memory.inCall = false
 }
 
 // Area is where the import writes a result of up to 64 bytes: its last parameter if the flattened result has more than one value.

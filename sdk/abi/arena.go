@@ -9,6 +9,7 @@ const blockSize = 16 << 10
 type arena struct {
 	blocks []block
 	used   int    // bytes of the last block
+	inCall bool   // a call of an import is under way
 	read   bool   // an export has read its parameters: the next ones may overwrite them
 	target []byte // if set, takes the next allocation that fits
 	taken  bool   // target is in use
@@ -36,6 +37,10 @@ func (a *arena) reset(m mark) {
 
 // realloc is cabi_realloc: n bytes at an address that is a multiple of align, with the first size bytes of old copied.
 func (a *arena) realloc(old, size, align, n uint32) uint32 {
+	if a.read && !a.inCall { // parameters of the next export
+		a.read = false
+		a.reset(mark{})
+	}
 	if n == 0 {
 		return align // any aligned address but null
 	}

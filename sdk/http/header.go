@@ -9,18 +9,24 @@ import (
 // one is ready to use.
 type Header struct {
 	fields []field
-	load   func() []field // of a request: asks the host, the first time that someone looks
+	host   host // of a request: asked the first time that someone looks; then nil
 }
 
 type field struct{ name, value string }
+
+// host tells about a request what not every handler wants to know.
+type host interface {
+	headers() []field
+	authority() string
+}
 
 func (h *Header) all() []field {
 	if h == nil {
 		return nil
 	}
-	if load := h.load; load != nil {
-		h.load = nil
-		h.fields = load()
+	if host := h.host; host != nil {
+		h.host = nil
+		h.fields = host.headers()
 	}
 	return h.fields
 }

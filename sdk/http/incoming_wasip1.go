@@ -14,7 +14,10 @@ type incoming struct {
 	err                   error  // what Read goes on to answer
 }
 
-var _ io.Reader = (*incoming)(nil)
+var (
+	_ io.Reader = (*incoming)(nil)
+	_ host      = (*incoming)(nil)
+)
 
 // methods in the order of the variant wasi:http/types.method; the last case is other(string).
 var methods = [...]string{MethodGet, MethodHead, MethodPost, MethodPut, MethodDelete, MethodConnect, MethodOptions, MethodTrace, MethodPatch}

@@ -37,7 +37,9 @@ func NewStringRequest(method, target, body string) *Request {
 // Record runs a handler on a request, exactly as in an actor but in memory.
 func Record(h Handler, r *Request) *Response {
 	rec := &recorder{}
-	serve(h, rec, r, new([bufferSize]byte))
+	var w response
+	w.init(rec, new([bufferSize]byte), nil)
+	w.serve(h, r)
 	rec.res.Body = rec.body.Bytes()
 	return &rec.res
 }

@@ -1,14 +1,23 @@
 package http
 
-import "strconv"
+import (
+	"io"
+	"strconv"
+)
 
 // Text answers with plain text in UTF-8.
 func Text(w ResponseWriter, status int, text string) {
-	reply(w, status, "text/plain; charset=utf-8", text)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	io.WriteString(w, text) // a client that is gone misses nothing
 }
 
 // JSON answers with JSON text, which package sdk/json or encoding/json has made.
-func JSON(w ResponseWriter, status int, text []byte) { reply(w, status, "application/json", text) }
+func JSON(w ResponseWriter, status int, text []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(text)
+}
 
 // Error answers with a plain text message to the client.
 func Error(w ResponseWriter, status int, message string) { Text(w, status, message+"\n") }
@@ -26,12 +35,6 @@ func Redirect(w ResponseWriter, _ *Request, url string, status int) {
 func MethodNotAllowed(w ResponseWriter, allow string) {
 	w.Header().Set("Allow", allow)
 	Error(w, StatusMethodNotAllowed, "method not allowed; use "+allow)
-}
-
-func reply[T string | []byte](w ResponseWriter, status int, contentType string, body T) {
-	w.Header().Set("Content-Type", contentType)
-	w.WriteHeader(status)
-	w.Write([]byte(body)) // a client that is gone misses nothing
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -14,15 +14,15 @@ type Request struct {
 	Header   *Header
 	Body     io.Reader // streamed; never nil. It is closed when the handler returns
 
-	authority func() string
-	values    []field // path values
-	query     Values
+	host   host    // nil in tests
+	values []field // path values
+	query  Values
 }
 
 // Host is the host that the client asked for, with the port if there was one: the request's authority.
 func (r *Request) Host() string {
-	if r.authority != nil {
-		return r.authority()
+	if r.host != nil {
+		return r.host.authority()
 	}
 	return r.Header.Get("Host")
 }

@@ -1,5 +1,7 @@
 package http
 
+import "io"
+
 // bufferSize is how much of a body is kept back to be sent in one piece: what blocking-write-and-flush takes in one call.
 const bufferSize = 4096
 
@@ -28,7 +30,15 @@ type response struct {
 	err       error             // the first error of the transport; it sticks
 }
 
-var _ ResponseWriter = (*response)(nil)
+var (
+	_ ResponseWriter  = (*response)(nil)
+	_ io.StringWriter = (*response)(nil)
+)
+
+// init readies the response; fields is memory for its header.
+func (w *response) init(t transport, buffer *[bufferSize]byte, fields []field) {
+	w.t, w.buffer, w.buf, w.header.fields = t, buffer, buffer[:0], fields
+}
 
 func (w *response) Header() *Header { return &w.header }
 
@@ -60,6 +70,15 @@ func (w *response) Write(p []byte) (int, error) {
 	}
 	w.buf = append(w.buf, p...)
 	return len(p), nil
+}
+
+// WriteString is Write without the copy that the conversion to a slice would be.
+func (w *response) WriteString(s string) (int, error) {
+	if w.WriteHeader(StatusOK); w.err == nil && w.hasBody() && len(w.buf)+len(s) <= bufferSize {
+		w.buf = append(w.buf, s...)
+		return len(s), nil
+	}
+	return w.Write([]byte(s))
 }
 
 func (w *response) Flush() error {
@@ -116,18 +135,19 @@ func (w *response) fail() {
 	w.end()
 }
 
-// serve runs the handler on one exchange. A panic, or a response that the host refused, is reported and becomes 500.
-func serve(h Handler, t transport, r *Request, buffer *[bufferSize]byte) {
-	w := &response{t: t, buf: buffer[:0], buffer: buffer, head: r.Method == MethodHead}
+// serve runs the handler and completes its response. A panic, or a response that the host refused, is reported and becomes
+// 500.
+func (w *response) serve(h Handler, r *Request) {
+	w.head = r.Method == MethodHead
 	err := run(h, w, r)
 	if err == nil {
 		err = w.end()
 	}
-	if err == nil || err == ErrClosed {
-		return
+	if err != nil && err != ErrClosed {
+		report(r.Method + " " + r.RawPath + ": " + err.Error())
+		w.fail()
 	}
-	report(r.Method + " " + r.RawPath + ": " + err.Error())
-	w.fail()
+	w.err, w.buf = ErrClosed, nil // for a goroutine that goes on
 }
 
 // run calls the handler; a panic becomes an error with the stack in it.

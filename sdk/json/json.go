@@ -51,12 +51,12 @@ func (o *Object) Strings(name string, vs []string) {
 // Raw adds a value that is JSON already, for example another Object's Bytes.
 func (o *Object) Raw(name string, v []byte) { o.buf = append(o.name(name), v...) }
 
-// Bytes is the object's text. More may be added afterwards.
+// Bytes is the object's text, valid until something is added.
 func (o *Object) Bytes() []byte {
 	if len(o.buf) == 0 {
 		return []byte("{}")
 	}
-	return append(o.buf[:len(o.buf):len(o.buf)], '}')
+	return append(o.buf, '}')
 }
 
 func (o *Object) name(name string) []byte {
@@ -73,6 +73,25 @@ const hex = "0123456789abcdef"
 // AppendString appends a string in quotes. Bytes that are no UTF-8 become U+FFFD.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
+	if plain(s) {
+		b = append(b, s...)
+	} else {
+		b = appendEscaped(b, s)
+	}
+	return append(b, '"')
+}
+
+// plain reports whether s needs no escapes; most names and values do not.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+func appendEscaped(b []byte, s string) []byte {
 	for _, r := range s {
 		switch {
 		case r == '"' || r == '\\':
@@ -85,5 +104,5 @@ func AppendString(b []byte, s string) []byte {
 			b = utf8.AppendRune(b, r)
 		}
 	}
-	return append(b, '"')
+	return b
 }
