@@ -42,36 +42,43 @@ func clip(s string) string {
 	return s
 }
 
-// nearest is the key with the smallest edit distance to s, if that is at most a third of its length (and at least one edit).
+// nearest is the key that takes the fewest edits to make s of, if they are few for its length.
 func nearest(s string, keys []string) string {
-	best, dist := "", 0
+	best, dist := "", len(s)/3+2
 	for _, k := range keys {
-		if d := distance(s, k); d <= max(len(k)/3, 1) && (best == "" || d < dist) {
+		if d := distance(s, k); d < dist {
 			best, dist = k, d
 		}
 	}
 	return best
 }
 
-// distance is the Levenshtein distance in bytes; strings longer than 64 bytes are far from everything.
+// distance counts the bytes to insert, delete, replace or swap with their neighbour to turn a into b. Strings longer than 64 bytes are
+// far from everything.
 func distance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return 64
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+	var d [65][65]int
+	for i := range len(a) + 1 {
+		for j := range len(b) + 1 {
+			d[i][j] = edits(&d, a, b, i, j)
 		}
 	}
-	return row[len(b)]
+	return d[len(a)][len(b)]
+}
+
+// edits is the distance of a[:i] and b[:j], from the smaller ones in d.
+func edits(d *[65][65]int, a, b string, i, j int) int {
+	if i == 0 || j == 0 {
+		return i + j
+	}
+	if a[i-1] == b[j-1] {
+		return d[i-1][j-1]
+	}
+	n := 1 + min(d[i-1][j], d[i][j-1], d[i-1][j-1])
+	if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+		n = min(n, 1+d[i-2][j-2])
+	}
+	return n
 }

@@ -21,9 +21,9 @@ type exchange struct {
 	w      http.ResponseWriter
 	req    *http.Request
 	head   wit.Encoder // the request's head
-	body   body
-	sent   bool // the response's head is out
-	quiet  bool // a response that has no body: what the actor writes is dropped
+	body   *body       // nil if the request has none; not reused, since a read may still hang in it when its call is over
+	sent   bool        // the response's head is out
+	quiet  bool        // a response that has no body: what the actor writes is dropped
 }
 
 var _ lattice.ReplyWriter = (*exchange)(nil)
@@ -34,8 +34,9 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 		plain(w, http.StatusNotFound, "Nothing is served here. If you run this server: `wattle link list` shows what is.")
 		return
 	}
-	if req.ContentLength > r.maxBody {
-		tooLarge(w, r)
+	if status, text := refuse(req, r); status != 0 {
+		w.Header().Set("Connection", "close") // rather than read the rest
+		plain(w, status, text)
 		return
 	}
 	x, _ := s.pool.Get().(*exchange)
@@ -44,8 +45,27 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	}
 	x.route, x.w, x.req, x.sent, x.quiet = r, w, req, false, false
 	x.run()
-	x.route, x.w, x.req, x.body = nil, nil, nil, body{}
+	x.route, x.w, x.req, x.body = nil, nil, nil, nil
 	s.pool.Put(x)
+}
+
+// refuse says what is wrong with a request that no actor should see.
+func refuse(req *http.Request, r *route) (status int, text string) {
+	fields := 0
+	for _, values := range req.Header {
+		fields += len(values)
+	}
+	switch {
+	case req.ContentLength > r.maxBody:
+		return http.StatusRequestEntityTooLarge, tooLarge(r)
+	case fields > contract.MaxFields:
+		return http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("The request has more than %d header fields.", contract.MaxFields)
+	case len(req.RequestURI) > contract.MaxTarget:
+		return http.StatusRequestURITooLong, fmt.Sprintf("The request's path and query have more than %d bytes.", contract.MaxTarget)
+	case req.Method == http.MethodConnect, len(req.Method) > contract.MaxMethod, !strings.HasPrefix(req.URL.Path, "/") && req.URL.Path != "":
+		return http.StatusNotImplemented, "This server does not do that."
+	}
+	return 0, ""
 }
 
 // run calls the actor. Nobody uses the exchange any more when it returns: an Invoker is done with body and stream by then.
@@ -55,13 +75,14 @@ func (x *exchange) run() {
 	defer cancel()
 	// A client that does not read or send must not hold an actor's instance longer than that.
 	rc := http.NewResponseController(x.w)
-	_ = rc.SetWriteDeadline(deadline.Add(time.Second)) // time to say that it was too long
+	// The second is to say that it took too long, before the connection is cut.
+	_ = rc.SetWriteDeadline(deadline.Add(time.Second))
 	inv := lattice.Invocation{Source: Name, Target: x.route.link.Target, Contract: contract.Name, Link: x.route.link.Name, Op: contract.OpHandle, Stream: x}
 	if x.req.ContentLength != 0 {
-		_ = rc.SetReadDeadline(deadline)
+		_ = rc.SetReadDeadline(deadline.Add(time.Second))
 		_ = rc.EnableFullDuplex() // an actor may answer before it has read all
-		x.body = body{r: x.req.Body, left: x.route.maxBody}
-		inv.Body = &x.body
+		x.body = &body{r: x.req.Body, left: x.route.maxBody}
+		inv.Body = x.body
 	}
 	x.encodeHead()
 	inv.Payload = x.head.Buf
@@ -118,13 +139,14 @@ func (x *exchange) finish(err error) {
 	case x.sent:
 		x.report("an actor failed while it answered", err)
 		panic(http.ErrAbortHandler) // the one way to tell the client that the response is not whole
-	case x.body.exceeded:
-		tooLarge(x.w, x.route)
+	case x.body.over():
+		x.w.Header().Set("Connection", "close")
+		plain(x.w, http.StatusRequestEntityTooLarge, tooLarge(x.route))
 	case err == nil:
 		id := x.report("an actor did not answer", nil)
 		plain(x.w, http.StatusBadGateway, "The actor gave no response (error "+id+").")
-	case x.req.Context().Err() != nil:
-		x.server.log.Debug("a client went away", "actor", x.route.link.Target)
+	case x.req.Context().Err() != nil && lattice.KindOf(err) != lattice.ErrDeadline: // the client is gone: nobody to answer
+		panic(http.ErrAbortHandler)
 	default:
 		x.fail(err)
 	}
@@ -158,9 +180,8 @@ func (x *exchange) report(what string, err error) string {
 	return id
 }
 
-func tooLarge(w http.ResponseWriter, r *route) {
-	w.Header().Set("Connection", "close") // rather than read the rest
-	plain(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("The request's body is larger than the %d bytes allowed here.", r.maxBody))
+func tooLarge(r *route) string {
+	return fmt.Sprintf("The request's body is larger than the %d bytes allowed here.", r.maxBody)
 }
 
 // plain answers with one line of text.
@@ -177,7 +198,7 @@ func (x *exchange) Head(payload []byte) error {
 	if x.sent {
 		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: "the head of the response was sent already"}
 	}
-	if x.body.exceeded {
+	if x.body.over() {
 		return errTooLarge()
 	}
 	head, err := contract.DecodeResponseHead(payload)
@@ -187,8 +208,8 @@ func (x *exchange) Head(payload []byte) error {
 	if head.Status < 200 || head.Status > 599 {
 		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("status %d of a response, want 200 to 599", head.Status)}
 	}
-	x.setHeader(head.Header)
 	x.sent, x.quiet = true, head.Status == http.StatusNoContent || head.Status == http.StatusNotModified
+	x.setHeader(head.Header)
 	x.w.WriteHeader(head.Status)
 	return nil
 }
@@ -205,6 +226,9 @@ func (x *exchange) setHeader(fields []contract.Field) {
 			continue
 		}
 		h.Add(f.Name, string(f.Value))
+	}
+	if len(h["Content-Length"]) > 1 || x.quiet { // two lengths are how responses are smuggled
+		h.Del("Content-Length")
 	}
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess it from the body, and a guess can make text a script
@@ -224,31 +248,3 @@ func (x *exchange) Write(p []byte) (int, error) {
 
 // Flush sends on what was written.
 func (x *exchange) Flush() error { return http.NewResponseController(x.w).Flush() }
-
-// body is a request's body that ends with an error after so many bytes.
-type body struct {
-	r        io.Reader
-	left     int64 // bytes that may still be read
-	exceeded bool
-}
-
-// Read implements io.Reader.
-func (b *body) Read(p []byte) (int, error) {
-	if b.exceeded {
-		return 0, errTooLarge()
-	}
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1] // one more, to learn whether there is more
-	}
-	n, err := b.r.Read(p)
-	if int64(n) > b.left {
-		b.exceeded = true
-		return int(b.left), errTooLarge()
-	}
-	b.left -= int64(n)
-	return n, err
-}
-
-func errTooLarge() error {
-	return &lattice.Error{Kind: lattice.ErrLimit, Msg: "the request's body is larger than its link allows", Hint: "set max-body in the link's config"}
-}
