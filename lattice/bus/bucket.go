@@ -83,6 +83,8 @@ func (b *Bucket) write(ctx context.Context, verb string, m *nats.Msg, key string
 	if err := checkKey(key); err != nil {
 		return 0, err
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	var opts []jetstream.PublishOpt
 	if revision != 0 {
 		opts = append(opts, jetstream.WithExpectLastSequencePerSubject(revision))
@@ -208,13 +210,10 @@ func checkKey(key string) error {
 	return nil
 }
 
-// requestTimeout bounds a request whose context does not: a stream whose disk failed does not answer at all.
+// requestTimeout bounds each request: a stream whose disk failed does not answer at all, nor does one that this user has no right to.
 const requestTimeout = 5 * time.Second
 
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
 	return context.WithTimeout(ctx, requestTimeout)
 }
 

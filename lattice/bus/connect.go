@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,13 +32,16 @@ func Connect(ctx context.Context, url string, u *User, opts ...nats.Option) (*na
 }
 
 func connectError(url string, err error) error {
-	refused := []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired}
-	for _, r := range refused {
-		if errors.Is(err, r) {
-			return &lattice.Error{Kind: lattice.ErrDenied, Msg: fmt.Sprintf("%s does not take this credential", url),
-				Hint: "it may have expired, or be another lattice's", Err: err}
-		}
+	if isRefusal(err) {
+		return &lattice.Error{Kind: lattice.ErrDenied, Msg: fmt.Sprintf("%s does not take this credential: %v", url, err),
+			Hint: "it may have expired, or be another lattice's", Err: err}
 	}
 	return &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("no lattice answers at %s: %v", url, err),
 		Hint: "start one with \"wattle up\"", Err: err}
+}
+
+// isRefusal reports whether the hub refused the credential. Some of its reasons come as plain text: "User Authentication Expired".
+func isRefusal(err error) bool {
+	text := strings.ToLower(err.Error())
+	return errors.Is(err, nats.ErrAuthorization) || strings.Contains(text, "authorization") || strings.Contains(text, "authentication")
 }

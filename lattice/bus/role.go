@@ -48,17 +48,16 @@ func (r Role) template() jwt.UserPermissionLimits {
 	telemetry := jwt.StringList{ReplyPrefix + "." + me + ".>", "evt.>", "hb.>", "log.>", "kvup.>"}
 	switch r {
 	case RoleHost:
-		t.Pub.Allow = append(jwt.StringList{"rpc.*." + me + ".>", "evt." + me + ".>", "hb." + me, "log." + me + ".>", "blob.>",
-			"cfg.get." + me + ".*", ReplyPrefix + ".*.>", APIPrefix + "$KV.inv." + me}, reads("links", "place", "trust")...)
+		t.Pub.Allow = slices.Concat(jwt.StringList{"rpc.*." + me + ".>", "evt." + me + ".>", "hb." + me, "log." + me + ".>", "blob.>",
+			"cfg.get." + me + ".*", ReplyPrefix + ".*.>", "$KV.inv." + me, APIPrefix + "$KV.inv." + me}, reads("links", "place", "trust"))
 		t.Sub.Allow = jwt.StringList{"rpc." + me + ".>", "ctl." + me + ".>", "auc.>", ReplyPrefix + "." + me + ".>", "kvup.>", "$SRV.>"}
 		t.AllowedConnectionTypes = jwt.StringList{jwt.ConnectionTypeLeafnode, jwt.ConnectionTypeLeafnodeWS, jwt.ConnectionTypeInProcess}
 	case RoleAdmin:
-		t.Pub.Allow = append(jwt.StringList{"ctl.>", "auc.>", "$SRV.>", "$O.modules.>",
-			APIPrefix + "STREAM.INFO.OBJ_modules", APIPrefix + "STREAM.PURGE.OBJ_modules", APIPrefix + "STREAM.MSG.GET.OBJ_modules",
-			APIPrefix + "DIRECT.GET.OBJ_modules.>"}, reads("links", "place", "trust", "inv")...)
+		t.Pub.Allow = slices.Concat(jwt.StringList{"ctl.>", "auc.>", "$SRV.>", "$O.modules.>"}, reads("links", "place", "trust", "inv"),
+			api("STREAM.INFO.OBJ_modules", "STREAM.PURGE.OBJ_modules", "DIRECT.GET.OBJ_modules.>"))
 		t.Sub.Allow, t.AllowedConnectionTypes = telemetry, client
 	case RoleView:
-		t.Pub.Allow = append(jwt.StringList{"ctl.*.inventory", "$SRV.>"}, reads("links", "place", "inv")...)
+		t.Pub.Allow = slices.Concat(jwt.StringList{"ctl.*.inventory", "$SRV.>"}, reads("links", "place", "inv"))
 		t.Sub.Allow, t.AllowedConnectionTypes = telemetry, client
 		t.Payload = viewPayload
 	case RoleService:
@@ -71,7 +70,15 @@ func (r Role) template() jwt.UserPermissionLimits {
 // reads is what one must publish to read the buckets: direct gets, which need no stream or consumer rights.
 func reads(buckets ...string) (subjects []string) {
 	for _, b := range buckets {
-		subjects = append(subjects, APIPrefix+"DIRECT.GET.KV_"+b, APIPrefix+"DIRECT.GET.KV_"+b+".>")
+		subjects = append(subjects, api("DIRECT.GET.KV_"+b, "DIRECT.GET.KV_"+b+".>")...)
+	}
+	return subjects
+}
+
+// api is the subjects of the hub's JetStream API, twice: a leaf checks $JS.hub.API, but the hub maps that to $JS.API before it checks its own clients.
+func api(verbs ...string) (subjects []string) {
+	for _, v := range verbs {
+		subjects = append(subjects, APIPrefix+v, "$JS.API."+v)
 	}
 	return subjects
 }

@@ -79,10 +79,14 @@ type wireError struct {
 
 func toWire(err error) wireError {
 	var e *lattice.Error
-	if errors.As(err, &e) && e.Kind != nil {
-		return wireError{e.Kind.Error(), cut(e.Msg), cut(e.Hint)}
+	if !errors.As(err, &e) {
+		return wireError{lattice.KindOf(err).Error(), cut(err.Error()), ""}
 	}
-	return wireError{lattice.KindOf(err).Error(), cut(err.Error()), ""}
+	kind := e.Kind
+	if kind == nil { // a mistake of the node; such an error cannot even be printed
+		kind = lattice.ErrInternal
+	}
+	return wireError{kind.Error(), cut(e.Msg), cut(e.Hint)}
 }
 
 // fromWire reads an error's body. Whatever it is, the result is an error.
