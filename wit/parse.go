@@ -44,18 +44,21 @@ func (p *parser) advance() {
 		p.tok, p.err = p.lex.next()
 	}
 	if p.err != nil {
-		p.tok = token{pos: p.tok.pos}
+		p.tok = token{pos: p.at()}
 	}
 }
 
 func (p *parser) fail(format string, a ...any) {
 	if p.err == nil {
 		p.err = p.tok.pos.errorf(format, a...)
-		p.tok = token{pos: p.tok.pos}
+		p.tok = token{pos: p.at()}
 	}
 }
 
 func (p *parser) expected(what string) { p.fail("expected %s, found %s", what, p.tok) }
+
+// at is where the current token is. It is a function so that "{pos: p.at(), name: p.name()}" takes the place first.
+func (p *parser) at() pos { return p.tok.pos }
 
 func (p *parser) isPunct(s string) bool { return p.tok.kind == tokPunct && p.tok.text == s }
 func (p *parser) isWord(s string) bool {
@@ -196,7 +199,7 @@ func (p *parser) topItem(f *fileAST) {
 		p.want(";")
 		f.uses = append(f.uses, u)
 	case p.takeWord("interface"):
-		i := &interfaceAST{pos: p.tok.pos, name: p.name("the name of an interface")}
+		i := &interfaceAST{pos: p.at(), name: p.name("the name of an interface")}
 		i.body = p.interfaceBody()
 		f.ifaces = append(f.ifaces, i)
 	case p.takeWord("world"):
@@ -208,7 +211,7 @@ func (p *parser) topItem(f *fileAST) {
 
 // path reads "name" or "ns:pkg/name@version".
 func (p *parser) path() pathAST {
-	out := pathAST{pos: p.tok.pos, name: p.name("the name of an interface")}
+	out := pathAST{pos: p.at(), name: p.name("the name of an interface")}
 	if p.take(":") {
 		p.pathTail(&out)
 	}
@@ -229,7 +232,7 @@ func (p *parser) pathTail(out *pathAST) {
 func (p *parser) renames() (out []renameAST) {
 	p.want("{")
 	for p.err == nil && !p.isPunct("}") {
-		r := renameAST{pos: p.tok.pos, name: p.name("a name")}
+		r := renameAST{pos: p.at(), name: p.name("a name")}
 		r.as = r.name
 		if p.takeWord("as") {
 			r.as = p.name("a name")
@@ -261,7 +264,7 @@ func (p *parser) interfaceBody() (b bodyAST) {
 		case p.atTypeDef():
 			b.types = append(b.types, p.typeDef())
 		default:
-			f := &funcAST{pos: p.tok.pos, name: p.name("a type, a use or the name of a function")}
+			f := &funcAST{pos: p.at(), name: p.name("a type, a use or the name of a function")}
 			p.want(":")
 			p.function(f)
 			p.want(";")
@@ -273,7 +276,7 @@ func (p *parser) interfaceBody() (b bodyAST) {
 }
 
 func (p *parser) world() *worldAST {
-	w := &worldAST{pos: p.tok.pos, name: p.name("the name of a world")}
+	w := &worldAST{pos: p.at(), name: p.name("the name of a world")}
 	p.want("{")
 	for p.err == nil && !p.isPunct("}") {
 		p.gates()
@@ -303,9 +306,9 @@ func (p *parser) world() *worldAST {
 
 // worldItem reads an import or export: "name: func(…);", "name: interface { … }" or the path of an interface.
 func (p *parser) worldItem() *worldItemAST {
-	it := &worldItemAST{pos: p.tok.pos, export: p.isWord("export")}
+	it := &worldItemAST{pos: p.at(), export: p.isWord("export")}
 	p.advance()
-	path := pathAST{pos: p.tok.pos, name: p.name("a name")}
+	path := pathAST{pos: p.at(), name: p.name("a name")}
 	if p.take(":") {
 		switch {
 		case p.isWord("func"), p.isWord("async"):

@@ -15,7 +15,7 @@ func (p *parser) atTypeDef() bool {
 func (p *parser) typeDef() *typeDefAST {
 	word := p.tok.text
 	p.advance()
-	d := &typeDefAST{pos: p.tok.pos, name: p.name("the name of a type")}
+	d := &typeDefAST{pos: p.at(), name: p.name("the name of a type")}
 	switch word {
 	case "type":
 		p.want("=")
@@ -51,7 +51,7 @@ func (p *parser) fields(open, shut string, form fieldForm) (out []fieldAST) {
 	p.want(open)
 	for p.err == nil && !p.isPunct(shut) {
 		p.gates()
-		f := fieldAST{pos: p.tok.pos, name: p.name("a name")}
+		f := fieldAST{pos: p.at(), name: p.name("a name")}
 		switch {
 		case form == typeRequired:
 			p.want(":")
@@ -73,7 +73,7 @@ func (p *parser) methods() (out []*funcAST) {
 	p.want("{")
 	for p.err == nil && !p.isPunct("}") {
 		p.gates()
-		f := &funcAST{pos: p.tok.pos, kind: methodFunc}
+		f := &funcAST{pos: p.at(), kind: methodFunc}
 		if p.takeWord("constructor") {
 			f.kind = constructorFunc
 			p.signature(f)
@@ -110,7 +110,7 @@ func (p *parser) signature(f *funcAST) {
 
 // typ reads a type expression.
 func (p *parser) typ() *typeAST {
-	t := &typeAST{pos: p.tok.pos}
+	t := &typeAST{pos: p.at()}
 	if p.depth++; p.depth > maxNesting {
 		p.fail("types nest more than %d deep", maxNesting)
 	}

@@ -138,7 +138,11 @@ func (r *resolver) names(yield func(string) bool) {
 }
 
 func (r *resolver) unknown(at pos, what, name string) error {
-	return at.errorf("there is no %s %q%s", what, name, didYouMean(name, slices.Sorted(r.names)))
+	candidates := slices.DeleteFunc(slices.Sorted(r.names), func(n string) bool {
+		isWorld := r.set.worlds[n] != nil || r.items[n] != nil && r.items[n].world != nil
+		return what == "interface" && isWorld || what == "world" && !isWorld
+	})
+	return at.errorf("there is no %s %q%s", what, name, didYouMean(name, candidates))
 }
 
 // iface resolves the interface of that full name.
