@@ -181,6 +181,7 @@ func fieldsFromList(_ context.Context, c *wit.Call) error {
 	if n > maxFields {
 		return trapf("fields.from-list of %d entries; at most %d are allowed", n, maxFields)
 	}
+	f.list = make([]HeaderField, 0, min(int(n), c.Args.Len()/2)) // an entry has at least two bytes
 	for ; n > 0 && e == valid; n-- {
 		name := fieldName(c.Args.RawString())
 		e = f.add(name, c.Args.Bytes())

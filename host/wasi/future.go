@@ -32,12 +32,12 @@ type SendFunc func(ctx context.Context, req OutgoingRequest) (IncomingResponse, 
 // OutgoingHandler is wasi:http/outgoing-handler for a guest that has a link for it: send is what the link leads to.
 func OutgoingHandler(send SendFunc) wit.Imports {
 	return imports("wasi:http/outgoing-handler@0.2.0", map[string]wit.HostFunc{
-		"handle": func(ctx context.Context, c *wit.Call) error { return handle(ctx, c, send) },
+		"handle": func(ctx context.Context, c *wit.Call) error { return outgoingHandle(ctx, c, send) },
 	})
 }
 
-// handle appends result<own<future-incoming-response>, error-code>.
-func handle(ctx context.Context, c *wit.Call, send SendFunc) error {
+// outgoingHandle appends result<own<future-incoming-response>, error-code>.
+func outgoingHandle(ctx context.Context, c *wit.Call, send SendFunc) error {
 	r := wit.HandleOf[*outgoingRequest](c)
 	var t Timeouts
 	if c.Args.Option() {

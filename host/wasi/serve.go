@@ -120,7 +120,8 @@ type exchange struct {
 	reading   readDeadliner  // the writer's abilities, or nil
 	writing   writeDeadliner //
 	deadlines bool           // writing has a deadline
-	ending    sync.WaitGroup // interrupt running
+	cut       bool           // interrupt ran: both have one that is over
+	ending    sync.WaitGroup // until interrupt has run or will not
 }
 
 // The abilities of a ResponseWriter that ends what blocks, as http.ResponseController has them.
@@ -169,7 +170,7 @@ func (x *exchange) close() {
 		interrupt = func() { x.reading.SetReadDeadline(past()) }
 	}
 	x.src.stop(errClosed, interrupt)
-	if x.deadlines { // what is sent from now on is not the guest's
+	if x.writing != nil && (x.deadlines || x.cut) { // what is sent from now on is not the guest's
 		x.writing.SetWriteDeadline(time.Time{})
 	}
 }
@@ -194,6 +195,7 @@ func (x *exchange) outcome(err error) error {
 // interrupt ends a Read or Write that is under way when the context ends.
 func (x *exchange) interrupt() {
 	defer x.ending.Done()
+	x.cut = true
 	if x.reading != nil {
 		x.reading.SetReadDeadline(past())
 	}
