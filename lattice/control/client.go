@@ -160,10 +160,10 @@ var errSilent = errors.New("the host gave no sign of life")
 
 // fail gives an error of the transport its kind.
 func (c *Client) fail(verb string, err error) error {
-	e := &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("%s: host %s: %v", verb, c.host, err), Err: err}
+	e := &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("%s: %v", verb, err), Err: err}
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
-		e.Kind, e.Msg, e.Hint = lattice.ErrDenied, "this user may not send the command "+verb, "use a credential of the role admin"
+		e.Kind, e.Msg, e.Hint = lattice.ErrDenied, "this user may not "+verb, "use a credential of the role admin"
 	case errors.Is(err, nats.ErrNoResponders):
 		e.Msg, e.Hint = fmt.Sprintf("%s: there is no host %s", verb, c.host), "is it running?"
 	case errors.Is(err, context.DeadlineExceeded):

@@ -53,6 +53,11 @@ func OpenModules(ctx context.Context, nc *nats.Conn) (*Modules, error) {
 func (c *Client) Upload(ctx context.Context, wasm []byte, progress func(done, total int)) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, moduleTimeout)
 	defer cancel()
+	// JetStream would not tell a refusal from a hub that does not answer, so ask for something first that only tells whether one may.
+	probe := &nats.Msg{Subject: "$JS.API.STREAM.INFO.OBJ_" + modulesBucket, Reply: newReply(c.nc)}
+	if err := c.send(ctx, probe); err != nil {
+		return "", c.fail("upload", err)
+	}
 	js, err := jetstream.NewWithDomain(c.nc, bus.Domain)
 	if err != nil {
 		return "", fmt.Errorf("control: upload: %w", err)

@@ -202,18 +202,15 @@ func TestRightsAreChecked(t *testing.T) {
 		t.Errorf("a viewer asks for the inventory: %v", err)
 	}
 	n.asked = nil
-	began := time.Now()
 	wantError(t, viewer.Stop(ctx, control.StopRequest{Actor: "x"}), lattice.ErrDenied, "stop", "admin")
 	_, err := viewer.Start(ctx, control.StartRequest{})
 	wantError(t, err, lattice.ErrDenied)
 	_, err = viewer.Upload(ctx, []byte("module"), nil)
-	if err == nil {
-		t.Error("a viewer uploaded a module")
-	}
+	wantError(t, err, lattice.ErrDenied, "upload")
 	other := control.NewClient(l.Conn(bus.RoleHost), host)
 	wantError(t, other.Stop(ctx, control.StopRequest{Actor: "x"}), lattice.ErrDenied)
 	if len(n.asked) > 0 {
-		t.Errorf("after %s the node was asked %v", time.Since(began), n.asked)
+		t.Errorf("the node was asked %v", n.asked)
 	}
 }
 
