@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wattle-io/wattle/sdk/http"
@@ -77,6 +78,9 @@ func FuzzParseForm(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if strings.Contains(s, ";") {
+			t.Skip("an error for net/url, a character like any other here")
+		}
 		got := http.ParseForm(s)
 		want, _ := url.ParseQuery(s)
 		for k := range want {
