@@ -196,10 +196,25 @@ func (in *Instance) lift(l *component.Lift, args []byte, handles []any, out []by
 		f.cx.DropTaken()
 		return out, nil, err
 	}
-	objects := append([]any(nil), f.cx.Objects...)
+	objects, err2 := f.objects()
+	if err2 != nil {
+		return out, nil, err2
+	}
 	in.pop(f)
 	comp.mayEnter = true
 	return out, objects, nil
+}
+
+// objects are the objects behind the handles of a lifted result.
+func (f *frame) objects() ([]any, *Error) {
+	for _, o := range f.cx.Objects {
+		if rep, ok := o.(abi.Rep); ok {
+			f.cx.DropTaken()
+			r := &f.in.pool.program.plan.Resources[rep.Resource]
+			return nil, errorf(ErrHandleResult, "a %s of %s cannot leave the instance that defines it", r.Name, r.Interface)
+		}
+	}
+	return append([]any(nil), f.cx.Objects...), nil
 }
 
 // postReturn lets the guest free the result, and checks that it has dropped what it borrowed.

@@ -52,6 +52,17 @@ func (f *Func) Call(ctx context.Context, args []byte, handles []any, out []byte)
 	return res, nil
 }
 
+// CallHandles is Call for functions whose result has handles. The objects behind them are the caller's from now on: it tells those that
+// are Droppers when it is done with them. Resources that the guest itself defines cannot leave their instance: they are
+// ErrHandleResult.
+func (f *Func) CallHandles(ctx context.Context, args []byte, handles []any, out []byte) ([]byte, []any, error) {
+	res, objects, err := f.run(ctx, args, handles, out)
+	if err != nil {
+		return out, nil, err
+	}
+	return res, objects, nil
+}
+
 // run makes the call on an instance of its own.
 func (f *Func) run(ctx context.Context, args []byte, handles []any, out []byte) ([]byte, []any, *Error) {
 	in, err := f.pool.acquire(ctx)

@@ -106,9 +106,9 @@ func (in *Instance) memoryOf(n int) []byte {
 }
 
 // instantiate makes an instance within the pool's limits and runs its initializers. ctx ends it early.
-func (p *Pool) instantiate(ctx context.Context) (in *Instance, err error) {
+func (p *Pool) instantiate(ctx context.Context) (_ *Instance, err error) {
 	plan := p.program.plan
-	in = &Instance{pool: p, modules: make([]api.Module, 0, len(plan.Instances)), views: make([]api.Memory, len(plan.Memories)),
+	in := &Instance{pool: p, modules: make([]api.Module, 0, len(plan.Instances)), views: make([]api.Memory, len(plan.Memories)),
 		funcs: make([]slot, len(plan.Funcs)), comps: make([]compInstance, plan.Components)}
 	in.memory.limit = p.limits.Memory
 	for i := range in.comps {
