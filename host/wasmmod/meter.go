@@ -31,6 +31,11 @@ const (
 
 	// batch is how much fuel a loop may use before it touches the global: up to that, the count is in a local.
 	batch = 64
+
+	// The fuel of an exception and of a block that catches: the engine unwinds in Go, which takes 5 µs and more, and
+	// copies the whole stack at each try_table.
+	throwCost = 1000
+	tryCost   = 500
 )
 
 // meter rewrites the functions of a module.
@@ -230,6 +235,10 @@ func (c *copier) instruction() {
 		c.flush(c.in.start)
 		c.level(c.x, &c.in, c.frame)
 		c.call(c.r, &c.in)
+	case op == opThrow || op == opThrowRef:
+		c.flat(throwCost)
+	case op == opTryTable:
+		c.flat(tryCost)
 	case op == opRefFunc:
 		c.flush(c.in.start)
 		c.index(opRefFunc, c.reference(c.in.index))
@@ -240,6 +249,14 @@ func (c *copier) instruction() {
 	case c.inner > 0:
 		c.label()
 	}
+}
+
+// flat charges a fixed cost before an instruction.
+func (c *copier) flat(units int32) {
+	c.flush(c.in.start)
+	c.i32(units)
+	c.index(opCall, c.charge)
+	c.out = append(c.out, c.r.buf[c.in.start:c.r.off]...)
 }
 
 func (c *copier) loop() {
@@ -311,7 +328,11 @@ func (mt *meter) splitLoop(x *locals, weight int, blockType []byte) {
 	mt.settle(x)
 	mt.out = append(append(mt.out, opLoop), blockType...)
 	mt.count(x, weight)
-	mt.out = append(mt.out, opIf, emptyType, opBr, 2, opEnd) // the engine makes better code of it than of br_if
+	if t := (reader{buf: blockType}); t.signed(33) >= 0 { // a type index: the branch may carry parameters, out of reach in an if
+		mt.out = append(mt.out, opBrIf, 1)
+	} else {
+		mt.out = append(mt.out, opIf, emptyType, opBr, 2, opEnd) // the engine makes better code of it than of br_if
+	}
 }
 
 // count leaves on the stack whether a batch is full.

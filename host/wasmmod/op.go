@@ -6,6 +6,8 @@ const (
 	opLoop               = 0x03
 	opIf                 = 0x04
 	opElse               = 0x05
+	opThrow              = 0x08
+	opThrowRef           = 0x0a
 	opEnd                = 0x0b
 	opUnreachable        = 0x00
 	opBr                 = 0x0c

@@ -62,8 +62,10 @@ func (r *reader) take(n uint32) []byte {
 
 // sub gives a reader of the next n bytes.
 func (r *reader) sub(n uint32) reader {
-	base := r.base + r.off
-	return reader{buf: r.take(n), base: base, err: r.err}
+	s := reader{base: r.base + r.off}
+	s.buf = r.take(n)
+	s.err = r.err
+	return s
 }
 
 // u32 reads an unsigned LEB128 number of 32 bits. It need not be the shortest form (spec 5.2.2).

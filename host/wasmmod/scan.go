@@ -110,6 +110,8 @@ func (s *scanner) instruction(r *reader, f *fn, in *insn) {
 	switch in.op {
 	case opBlock, opIf:
 		s.open = append(s.open, at)
+	case opThrow, opThrowRef:
+		f.notInnermost(at)
 	case opTryTable:
 		s.open = append(s.open, at)
 		f.notInnermost(at)

@@ -41,7 +41,8 @@ func (m *Module) split(b []byte) error {
 	r := reader{buf: b, off: len(coreHeader)}
 	last := 0
 	for r.more() {
-		s := section{start: r.off, id: r.byte()}
+		s := section{start: r.off}
+		s.id = r.byte()
 		if k := rank(s.id); s.id != secCustom && r.err == nil {
 			if k == 0 {
 				r.fail(ErrUnsupported, "section %d", s.id)

@@ -15,5 +15,5 @@ require("wabt")().then(wabt => {
     m.validate();
     fs.writeFileSync(wat.replace(/wat$/, "wasm"), m.toBinary({write_debug_names: true}).buffer);
   }
-});
+}).catch(e => { console.error(String(e)); process.exit(1); });
 JS

@@ -1,0 +1,101 @@
+(module
+  ;; Control flow: every way to leave a loop and a function, labels across split loops, blocks with parameters, tail calls.
+  (memory 1)
+  (func (export "collatz") (param i32) (result i32) (local $n i32)
+    (local.set 0 (i32.add (i32.and (local.get 0) (i32.const 1023)) (i32.const 1)))
+    (block $out
+      (loop $l
+        (br_if $out (i32.eq (local.get 0) (i32.const 1)))
+        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (if (i32.and (local.get 0) (i32.const 1))
+          (then (local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.const 1))) (br $l)))
+        (local.set 0 (i32.shr_u (local.get 0) (i32.const 1)))
+        (br $l)))
+    (local.get $n))
+  ;; loop with parameters and results: 0+1+…+(n-1) and n, then both added
+  (func (export "params") (param i32) (result i32) (local $i i32)
+    (local.set 0 (i32.and (local.get 0) (i32.const 511)))
+    (i32.const 0) (local.get 0)
+    (loop $l (param i32 i32) (result i32 i32)
+      (local.set $i)
+      (i32.add (local.get $i))
+      (local.tee $i (i32.sub (local.get $i) (i32.const 1)))
+      (br_if $l (i32.gt_s (local.get $i) (i32.const 0))))
+    (i32.add))
+  ;; br_table out of a loop in a loop, to each of four labels, one of them the function's
+  (func (export "table") (param i32) (result i32) (local $n i32)
+    (local.set $n (i32.const 200))
+    (loop $outer (result i32)
+      (block $c
+        (block $b
+          (block $a
+            (loop $inner
+              (if (i32.eqz (local.tee $n (i32.sub (local.get $n) (i32.const 1)))) (then (return (i32.const -1))))
+              (local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 1103515245)) (i32.const 12345)))
+              (br_if $inner (i32.and (i32.shr_u (local.get 0) (i32.const 8)) (i32.const 1)))
+              (block $here (br_table $here $inner $a $b $c $a (i32.and (i32.shr_u (local.get 0) (i32.const 16)) (i32.const 7))))
+              (br_if 4 (i32.add (local.get $n) (i32.const 7000)) (i32.eq (local.get $n) (i32.const 77)))
+              (drop))
+            (br $outer))
+          (local.set 0 (i32.xor (local.get 0) (i32.const 0x1234)))
+          (br $outer))
+        (br_if 1 (i32.lt_u (local.get $n) (i32.const 100)))
+        (br $outer))
+      (i32.add (local.get 0) (local.get $n))))
+  ;; three loops, the inner one leaves the outer two
+  (func (export "nested") (param i32) (result i32) (local $i i32) (local $j i32) (local $k i32) (local $s i32)
+    (block $done
+      (loop $i
+        (local.set $j (i32.const 0))
+        (loop $j
+          (local.set $k (i32.const 0))
+          (loop $k
+            (local.set $s (i32.add (local.get $s) (i32.xor (i32.mul (local.get $i) (local.get $j)) (local.get $k))))
+            (br_if $done (i32.gt_u (local.get $s) (i32.const 100000)))
+            (br_if $k (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 9))))
+          (br_if $j (i32.lt_u (local.tee $j (i32.add (local.get $j) (i32.const 1))) (i32.const 7))))
+        (br_if $i (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.and (local.get 0) (i32.const 63))))))
+    (local.get $s))
+  (func $pair (param i32 i64) (result i64 i32)
+    (if (i32.eqz (local.get 0)) (then (return (local.get 1) (i32.const 7))))
+    (call $pair (i32.sub (local.get 0) (i32.const 1)) (i64.add (local.get 1) (i64.extend_i32_u (local.get 0)))))
+  (func (export "multi") (param i32) (result i64 i32) (call $pair (i32.and (local.get 0) (i32.const 255)) (i64.const 5)))
+  ;; mutual recursion, each exit a different instruction
+  (func $even (param i32) (result i32)
+    (block $zero
+      (br_if $zero (i32.eqz (local.get 0)))
+      (return (call $odd (i32.sub (local.get 0) (i32.const 1)))))
+    (i32.const 1))
+  (func $odd (param i32) (result i32)
+    (if (i32.eqz (local.get 0)) (then (br 1 (i32.const 0))))
+    (call $even (i32.sub (local.get 0) (i32.const 1))))
+  (func (export "even") (param i32) (result i32) (call $even (i32.and (local.get 0) (i32.const 255))))
+  ;; tail calls: a long run must not use up the stack budget
+  (func $teven (param i32) (result i32)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
+    (return_call $todd (i32.sub (local.get 0) (i32.const 1))))
+  (func $todd (param i32) (result i32)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+    (return_call_indirect (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0)))
+  (table 1 funcref)
+  (elem (i32.const 0) $teven)
+  (func (export "tail") (param i32) (result i32) (return_call $teven (i32.and (local.get 0) (i32.const 0xffff))))
+  (func $ack (export "ack") (param i32 i32) (result i32)
+    (local.set 0 (i32.and (local.get 0) (i32.const 1)))
+    (local.set 1 (i32.and (local.get 1) (i32.const 15)))
+    (call $a (local.get 0) (local.get 1)))
+  (func $a (param i32 i32) (result i32)
+    (if (result i32) (i32.eqz (local.get 0))
+      (then (i32.add (local.get 1) (i32.const 1)))
+      (else (if (result i32) (i32.eqz (local.get 1))
+        (then (call $a (i32.sub (local.get 0) (i32.const 1)) (i32.const 1)))
+        (else (call $a (i32.sub (local.get 0) (i32.const 1)) (call $a (local.get 0) (i32.sub (local.get 1) (i32.const 1)))))))))
+  (func (export "trap") (param i32) (result i32)
+    (if (i32.and (local.get 0) (i32.const 1)) (then (unreachable)))
+    (i32.div_u (i32.const 100) (i32.and (local.get 0) (i32.const 6))))
+  ;; code that cannot be reached, with every kind of insertion in it
+  (func $dead (export "dead") (param i32) (result i32)
+    (return (local.get 0))
+    (loop (unreachable) (call $dead) (drop) (memory.fill) (br 0))
+    (loop (unreachable) (br_table 0 0) (loop (unreachable) (br_if 0) (br 1)))
+    (unreachable)))
