@@ -72,9 +72,10 @@ func (f *fields) give() []HeaderField {
 	return f.list
 }
 
-func (f *fields) size() (n int) {
-	for i := range f.list {
-		n += len(f.list[i].Name) + len(f.list[i].Value)
+// headerSize is the bytes of names and values.
+func headerSize(list []HeaderField) (n int) {
+	for i := range list {
+		n += len(list[i].Name) + len(list[i].Value)
 	}
 	return n
 }
@@ -112,7 +113,7 @@ func (f *fields) check(name string, value []byte) headerError {
 		return e
 	case !isFieldValue(value):
 		return invalidSyntax
-	case len(f.list) >= maxFields || f.size()+len(name)+len(value) > maxFieldBytes:
+	case len(f.list) >= maxFields || headerSize(f.list)+len(name)+len(value) > maxFieldBytes:
 		return tooMuch
 	}
 	return valid

@@ -19,7 +19,7 @@ type OutgoingRequest struct {
 // IncomingResponse is the answer to an OutgoingRequest.
 type IncomingResponse struct {
 	Status  int
-	Header  []HeaderField
+	Header  []HeaderField        // at most 128 KiB of names and values
 	Body    io.ReadCloser        // nil is empty. Closing it makes a Read return
 	Trailer func() []HeaderField // called after Body's end; nil: there are none
 }
@@ -110,6 +110,10 @@ type futureResponse struct {
 // run owns the sending goroutine's work.
 func (f *futureResponse) run(ctx context.Context, send SendFunc, req OutgoingRequest) {
 	f.resp, f.err = send(ctx, req)
+	if n := headerSize(f.resp.Header); f.err == nil && n > maxFieldBytes {
+		f.err = sized(HTTPResponseHeaderSectionSize, int64(n))
+		closeBody(f.resp)
+	}
 	close(f.done)
 	f.wake()
 }
@@ -130,8 +134,14 @@ func (f *futureResponse) Drop() {
 	}
 	f.cancel()
 	<-f.done
-	if f.err == nil && f.resp.Body != nil {
-		f.resp.Body.Close()
+	if f.err == nil {
+		closeBody(f.resp)
+	}
+}
+
+func closeBody(r IncomingResponse) {
+	if r.Body != nil {
+		r.Body.Close()
 	}
 }
 

@@ -18,12 +18,7 @@ type incomingResponse struct {
 
 // newIncomingResponse makes the resource of a response. cancel is called once the guest has let go of its body.
 func newIncomingResponse(resp IncomingResponse, cancel func()) *incomingResponse {
-	end := func() {
-		cancel()
-		if resp.Body != nil {
-			resp.Body.Close()
-		}
-	}
+	end := func() { cancel(); closeBody(resp) }
 	src := newSource(resp.Body)
 	return &incomingResponse{
 		status: resp.Status,

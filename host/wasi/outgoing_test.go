@@ -109,6 +109,31 @@ type closer struct{ done chan struct{} }
 func (c closer) Read([]byte) (int, error) { <-c.done; return 0, io.ErrClosedPipe }
 func (c closer) Close() error             { close(c.done); return nil }
 
+func TestResponseHeaderOfASenderIsBounded(t *testing.T) {
+	body := &onceCloser{ReadCloser: closer{make(chan struct{})}}
+	g := outgoing(t, func(context.Context, OutgoingRequest) (IncomingResponse, error) {
+		return IncomingResponse{Status: 200, Header: header("a", strings.Repeat("x", maxFieldBytes)), Body: body}, nil
+	})
+	v := g.await(g.getHandle("outgoing#handle", g.request(), nil))
+	same(t, "response", v, fail{variant{"HTTP-response-header-section-size", some{maxFieldBytes + 1}}})
+	if !body.closed {
+		t.Error("the body is open")
+	}
+}
+
+func TestDroppingAFutureThatIsThereClosesItsBody(t *testing.T) {
+	body := &onceCloser{ReadCloser: closer{make(chan struct{})}}
+	g := outgoing(t, func(context.Context, OutgoingRequest) (IncomingResponse, error) {
+		return IncomingResponse{Status: 200, Body: body}, nil
+	})
+	f := g.getHandle("outgoing#handle", g.request(), nil)
+	g.call("poll#[method]pollable.block", g.open("types#[method]future-incoming-response.subscribe", f))
+	g.mustDrop(f)
+	if !body.closed {
+		t.Error("the body is open")
+	}
+}
+
 func TestDroppingTheFutureEndsTheSending(t *testing.T) {
 	ended := false
 	g := outgoing(t, func(ctx context.Context, req OutgoingRequest) (IncomingResponse, error) {

@@ -64,7 +64,7 @@ var ErrNoResponse = errors.New("wasi:http: the guest returned without a response
 // It returns nil if the response is complete. Otherwise, if Head was not called, whoever serves answers in the guest's
 // stead; if it was, the response is cut short and its connection should be closed. The error is: the call's own; or
 // an ErrorCode, from the guest or for a request beyond lim or a body of the wrong length; ErrNoResponse; ErrIncomplete; or what
-// the ResponseWriter returned, wrapped.
+// the ResponseWriter returned, wrapped. A call that fails after the response was complete gives its error, too.
 func ServeHTTP(ctx context.Context, call CallFunc, req Request, w ResponseWriter, lim HTTPLimits) error {
 	x := &exchange{w: w, req: req}
 	if err := lim.check(&x.req); err != nil {
@@ -80,10 +80,7 @@ func ServeHTTP(ctx context.Context, call CallFunc, req Request, w ResponseWriter
 
 // check refuses a request that is too big.
 func (l HTTPLimits) check(r *Request) error {
-	n := 0
-	for i := range r.Header {
-		n += len(r.Header[i].Name) + len(r.Header[i].Value)
-	}
+	n := headerSize(r.Header)
 	switch {
 	case len(r.PathWithQuery) > maxPart:
 		return ErrorCode{Code: HTTPRequestURITooLong}
@@ -209,14 +206,17 @@ func past() time.Time { return time.Unix(1, 0) }
 
 // refuse is response-outparam.set with an error.
 func (x *exchange) refuse(code ErrorCode) {
-	if !x.closed {
+	if !x.closed && !x.answered() {
 		x.refused = &code
 	}
 }
 
+// answered reports whether the guest has set the outparam, which it can do only once.
+func (x *exchange) answered() bool { return x.response != nil || x.refused != nil }
+
 // respond is response-outparam.set with a response.
 func (x *exchange) respond(ctx context.Context, r *outgoingResponse) {
-	if x.closed {
+	if x.closed || x.answered() {
 		r.body.fail(errClosed)
 		return
 	}

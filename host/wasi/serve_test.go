@@ -29,10 +29,14 @@ type recorder struct {
 	body    bytes.Buffer
 	flushes int
 	trailer []HeaderField
-	fail    error // of Write and Flush
+	fail    error // of Write, Flush and Trailer
+	refuse  error // of Head
 }
 
 func (r *recorder) Head(status int, header []HeaderField) error {
+	if r.refuse != nil {
+		return r.refuse
+	}
 	r.status, r.header = status, header
 	return nil
 }
@@ -46,7 +50,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 
 func (r *recorder) Flush() error { r.flushes++; return r.fail }
 
-func (r *recorder) Trailer(list []HeaderField) error { r.trailer = list; return nil }
+func (r *recorder) Trailer(list []HeaderField) error { r.trailer = list; return r.fail }
 
 // handler is a guest's incoming-handler.
 type handler func(g *guest, req, out handle) error
@@ -457,6 +461,53 @@ func TestClientThatGoesAwayIsAStreamErrorAndTheResult(t *testing.T) {
 	}), Request{}, w, HTTPLimits{})
 	if !errors.Is(err, gone) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestWriterThatRefusesTheHeadBreaksTheResponse(t *testing.T) {
+	gone := errors.New("connection reset")
+	w := &recorder{refuse: gone}
+	err := ServeHTTP(t.Context(), callFunc(newGuest(t, Config{}), func(g *guest, req, out handle) error {
+		body, s := g.begin(out)
+		if _, failed := g.call(bwrite, s, []byte("x")).(fail); !failed {
+			t.Error("write succeeded")
+		}
+		if _, failed := g.end(body, s).(fail); !failed {
+			t.Error("finish succeeded")
+		}
+		return nil
+	}), Request{}, w, HTTPLimits{})
+	if !errors.Is(err, gone) || w.body.Len() != 0 {
+		t.Fatalf("%q %v", w.body.String(), err)
+	}
+}
+
+func TestWriterThatRefusesTheTrailerBreaksTheResponse(t *testing.T) {
+	gone := errors.New("connection reset")
+	w := &recorder{fail: gone}
+	err := ServeHTTP(t.Context(), callFunc(newGuest(t, Config{}), func(g *guest, req, out handle) error {
+		body, s := g.begin(out)
+		g.mustDrop(s)
+		if _, failed := g.call(finish, body, some{g.getHandle(fromList, entries("a", "b"))}).(fail); !failed {
+			t.Error("finish succeeded")
+		}
+		return nil
+	}), Request{}, w, HTTPLimits{})
+	if !errors.Is(err, gone) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAnswerWithTheRequestsOwnUnclearLengthIsRefused(t *testing.T) {
+	req := Request{Header: header("content-length", "1", "content-length", "2")}
+	w, err := serve(t, req, func(g *guest, req, out handle) error {
+		resp := g.open("types#[constructor]outgoing-response", g.open("types#[method]incoming-request.headers", req))
+		g.call(set, out, ok{resp})
+		return nil
+	})
+	var code ErrorCode
+	if !errors.As(err, &code) || code.Code != HTTPProtocolError || w.status != 0 {
+		t.Fatalf("%d %v", w.status, err)
 	}
 }
 

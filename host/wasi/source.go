@@ -94,11 +94,10 @@ func (s *source) fill(store []byte) {
 	s.wake()
 }
 
-// take accepts what a Read returned.
+// take accepts what a Read returned, unless the source was stopped meanwhile.
 func (s *source) take(n int, err error) {
-	s.chunk = s.store[:n]
-	if s.err == nil { // stop may have set it meanwhile
-		s.err = err
+	if s.err == nil {
+		s.chunk, s.err = s.store[:n], err
 	}
 }
 
