@@ -5,7 +5,6 @@ package actors_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,15 +78,31 @@ type actor struct {
 	stderr bytes.Buffer
 }
 
+// engines gives all tests one engine, because compiling a Go guest takes seconds. Programs stay loaded until the end.
+var engines = sync.OnceValues(func() (*engine.Engine, error) {
+	return engine.New(context.Background(), engine.Config{Contracts: wit.Contracts()})
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if e, err := engines(); err == nil {
+		err = e.Close(context.Background())
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "close engine:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
 // start runs a module with one instance, so that requests share its memory. The cleanup checks that no handle is left open.
 func start(t testing.TB, wasm []byte) *actor {
 	t.Helper()
-	ctx := context.Background()
-	e, err := engine.New(ctx, engine.Config{Contracts: wit.Contracts()})
+	e, err := engines()
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := e.Load(ctx, wasm)
+	program, err := e.Load(context.Background(), wasm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,20 +111,18 @@ func start(t testing.TB, wasm []byte) *actor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.stop(e, program) })
+	t.Cleanup(a.stop)
 	if a.handle, err = a.pool.Func("wasi:http/incoming-handler", "handle"); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-func (a *actor) stop(e *engine.Engine, program *engine.Program) {
+func (a *actor) stop() {
 	if n := a.store.handles(); n != 0 {
 		a.t.Errorf("%d handles of buckets are left open", n)
 	}
-	ctx := context.Background()
-	program.Release()
-	if err := errors.Join(a.pool.Close(ctx), e.Close(ctx)); err != nil {
+	if err := a.pool.Close(context.Background()); err != nil {
 		a.t.Error(err)
 	}
 }

@@ -43,7 +43,7 @@ func checkKeyvalue() error {
 		return err
 	}
 	defer b.Close()
-	return errors.Join(checkSingle(b), checkMany(b), checkAtomics(b))
+	return errors.Join(checkSingle(b), checkMany(b), checkAtomics(b), b.DeleteMany("n", "c"))
 }
 
 func checkSingle(b *keyvalue.Bucket) error {

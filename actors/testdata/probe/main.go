@@ -21,7 +21,7 @@ import (
 )
 
 func init() {
-	debug.SetGCPercent(5)
+	debug.SetGCPercent(20)
 	mux := &http.ServeMux{}
 	mux.HandleFunc("POST /echo", echo)
 	mux.HandleFunc("GET /request", describe)
@@ -79,7 +79,9 @@ func describe(w http.ResponseWriter, r *http.Request) {
 	var out strings.Builder
 	out.WriteString(r.Method + " " + r.Host() + " " + r.Path + " " + r.RawQuery + "\n")
 	for k, v := range r.Header.All() {
-		runtime.GC()
+		if out.Len()%50 == 0 {
+			runtime.GC()
+		}
 		out.WriteString(k + ": " + v + "\n")
 	}
 	http.Text(w, http.StatusOK, out.String())
