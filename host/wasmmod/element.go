@@ -21,10 +21,8 @@ func (m *Module) rewriteElements(r *reader, fn remap) []byte {
 
 func (m *Module) rewriteSegment(r *reader, out []byte, flags uint32, fn remap) []byte {
 	active := flags&1 == 0
-	if active && flags&2 != 0 {
+	if active && flags&2 != 0 { // else it is the first table
 		out = appendU32(out, r.index("table", uint32(len(m.Tables))))
-	} else if active {
-		// The table is the first one, implicitly; the engine checks that there is one.
 	}
 	if active {
 		out = m.rewriteConst(r, out, fn)

@@ -1,7 +1,5 @@
 package wasmmod
 
-import "math"
-
 // The names by which the host meets a metered module.
 const (
 	// YieldModule and YieldName are the module and name of the import that Apply adds: yield(reason i32) -> i32.
@@ -49,11 +47,13 @@ type meter struct {
 	out                  []byte // the body being made
 }
 
-// locals are the extra locals of a function, 0 if it has no such local (index 0 is never one of them when it is used,
-// because an extra local that exists comes after the parameters; has tells).
+// locals are the extra locals of a function, all i32, after its own.
 type locals struct {
-	count, loop, scratch, level uint32
-	hasLoop, hasLevel           bool
+	count    uint32 // how many there are
+	scratch  uint32 // the fuel after the entry's charge; the length operand of a bulk instruction
+	loop     uint32 // fuel that the loops used and that is not charged yet
+	level    uint32 // the stack budget left below this frame
+	hasLevel bool
 }
 
 // newMeter scans the module and decides what each function needs.
@@ -155,7 +155,7 @@ func (mt *meter) layout(i int) locals {
 		x.count++
 	}
 	if len(f.loops) > 0 {
-		x.loop, x.hasLoop = b.locals+x.count, true
+		x.loop = b.locals + x.count
 		x.count++
 	}
 	if f.deep {
@@ -196,110 +196,6 @@ func (mt *meter) entry(f *fn, x *locals, b *body) {
 		mt.index(opCall, mt.charge)
 	}
 	mt.out = append(mt.out, opEnd)
-}
-
-// instructions copies the function with its checks.
-func (mt *meter) instructions(i int, x *locals) {
-	r, lim := mt.m.codeReader(&mt.m.bodies[i])
-	c := copier{meter: mt, r: &r, fn: &mt.fns[i], x: x, frame: mt.frame(i)}
-	for r.more() {
-		r.next(&c.in, &lim)
-		c.instruction()
-	}
-	c.flush(len(r.buf))
-}
-
-// copier is the state of a copy: what stands between copied and the reader's offset is not copied yet.
-type copier struct {
-	*meter
-	x      *locals
-	r      *reader
-	fn     *fn
-	in     insn
-	frame  int32
-	copied int
-	loops  int    // headers seen
-	inner  uint32 // labels open in a split loop, with its own; 0 outside
-}
-
-func (c *copier) flush(to int) {
-	c.out = append(c.out, c.r.buf[c.copied:to]...)
-	c.copied = c.r.off
-}
-
-func (c *copier) instruction() {
-	switch op := c.in.op; {
-	case op == opLoop:
-		c.loop()
-	case op == opCall || op >= opCallIndirect && op <= opReturnCallRef:
-		c.flush(c.in.start)
-		c.level(c.x, &c.in, c.frame)
-		c.call(c.r, &c.in)
-	case op == opThrow || op == opThrowRef:
-		c.flat(throwCost)
-	case op == opTryTable:
-		c.flat(tryCost)
-	case op == opRefFunc:
-		c.flush(c.in.start)
-		c.index(opRefFunc, c.reference(c.in.index))
-	case c.in.prefix:
-		c.flush(c.in.start)
-		c.bulk(c.x, &c.in)
-		c.out = c.in.appendTo(c.out, c.r)
-	case c.inner > 0:
-		c.label()
-	}
-}
-
-// flat charges a fixed cost before an instruction.
-func (c *copier) flat(units int32) {
-	c.flush(c.in.start)
-	c.i32(units)
-	c.index(opCall, c.charge)
-	c.out = append(c.out, c.r.buf[c.in.start:c.r.off]...)
-}
-
-func (c *copier) loop() {
-	l := c.fn.loops[c.loops]
-	c.loops++
-	c.flush(c.r.off)
-	if l.outer {
-		c.loopHeader(c.x, l.weight)
-		return
-	}
-	c.splitLoop(c.x, l.weight, c.r.buf[c.in.imm:c.r.off])
-	c.inner = 1
-}
-
-// label adapts the instructions in a split loop, which has one label more than the original.
-func (c *copier) label() {
-	switch c.in.op {
-	case opBlock, opIf:
-		c.inner++
-	case opEnd:
-		if c.inner--; c.inner == 0 {
-			c.flush(c.r.off)
-			c.out = append(c.out, opEnd)
-		}
-	case opBr, opBrIf, opBrOnNull, opBrOnNonNull:
-		c.flush(c.in.start)
-		c.index(c.in.op, c.target(c.in.index))
-	case opBrTable:
-		c.flush(c.in.imm)
-		t := reader{buf: c.r.buf[:c.r.off], off: c.in.imm}
-		n := t.u32()
-		for c.out = appendU32(c.out, n); t.more(); {
-			c.out = appendU32(c.out, c.target(t.u32()))
-		}
-	}
-}
-
-// target is the new number of a label.
-func (c *copier) target(label uint32) uint32 {
-	if label >= c.inner && label < math.MaxUint32 {
-		return label + 1
-	}
-	return label
 }
 
 func (mt *meter) frame(i int) int32 { return frameCost + localCost*int32(mt.m.bodies[i].locals) }

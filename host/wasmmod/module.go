@@ -94,8 +94,8 @@ type Module struct {
 	bodies   []body
 
 	importedFuncs, importedTables uint32
-	sharesTable                   bool // another module may reach a table
-	taken                         []bool
+	sharesTable                   bool   // another module may come by a function reference
+	taken                         []bool // by function, whether its address is taken
 }
 
 // body is one function of the code section.
@@ -158,7 +158,7 @@ func checkHeader(b []byte) error {
 	return nil
 }
 
-// finish checks what needs all sections, and resolves the types of exports.
+// finish checks what needs all sections.
 func (m *Module) finish(size int) error {
 	r := reader{base: size}
 	if m.Funcs != len(m.bodies) {

@@ -20,7 +20,8 @@ func Apply(b []byte, rw Rewrite) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := writer{m: m, rw: rw, out: make([]byte, 0, len(b)+len(b)/4+256), fn: func(f uint32) uint32 { return f }, ref: func(f uint32) uint32 { return f }}
+	same := func(f uint32) uint32 { return f }
+	w := writer{m: m, rw: rw, out: make([]byte, 0, len(b)+len(b)/4+256), fn: same, ref: same}
 	if rw.Meter {
 		if w.meter, err = newMeter(m); err != nil {
 			return nil, err

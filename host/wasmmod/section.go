@@ -88,7 +88,7 @@ func (m *Module) decodeSection(s *section) error {
 	case secStart:
 		m.HasStart, m.start = true, r.index("function", uint32(len(m.funcs)))
 	case secElement:
-		m.rewriteElements(&r, func(f uint32) uint32 { m.taken[f] = true; return f })
+		m.rewriteElements(&r, m.take)
 	case secDataCount:
 		r.u32()
 	case secCode:
