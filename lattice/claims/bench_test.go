@@ -39,7 +39,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse is what a hostile file can cost at most before any signature is checked.
+// BenchmarkRefuseEmptySections is what finding the sections of a hostile file can cost at most.
 func BenchmarkRefuseEmptySections(b *testing.B) {
 	file := append([]byte(moduleHead), bytes.Repeat([]byte{0, 1, 0}, MaxModule/3)...)
 	b.ReportAllocs()

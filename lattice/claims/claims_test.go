@@ -113,9 +113,11 @@ func wasm(head string, n int) []byte {
 }
 
 func custom(name, payload string) []byte {
-	body := appendUleb(nil, uint32(len(name)))
-	body = append(body, name+payload...)
-	return append(appendUleb([]byte{0}, uint32(len(body))), body...)
+	length := appendUleb(nil, uint32(len(name)))
+	size := len(length) + len(name) + len(payload)
+	b := append(make([]byte, 0, size+6), 0)
+	b = append(append(appendUleb(b, uint32(size)), length...), name...)
+	return append(b, payload...)
 }
 
 // wantKind also makes sure of what every error of the package owes: a type, a sentence and a kind of package lattice.

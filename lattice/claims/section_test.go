@@ -93,6 +93,7 @@ func TestSplitRefuses(t *testing.T) {
 		"token of 8 MiB":                         {Embed(wasm(moduleHead, 1), strings.Repeat("x", 8<<20)), ErrTooLarge},
 		"more empty sections than anybody needs": {join([]byte(moduleHead), bytes.Repeat([]byte{1, 0}, maxSections+1)), ErrTooLarge},
 		"module larger than allowed":             {wasm(moduleHead, MaxModule), ErrTooLarge},
+		"junk larger than any file":              {make([]byte, MaxFile+1), ErrTooLarge},
 		"file larger than any signed one":        {wasm(moduleHead, MaxFile), ErrTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -113,7 +113,7 @@ func parsePayload(b []byte) (*Claims, error) {
 // claims checks every value and makes Claims of them.
 func (p *payload) claims() (*Claims, error) {
 	m := &p.Module
-	if p.Expires < 0 || p.NotBefore < 0 || p.Issued <= 0 {
+	if p.Expires < 0 || p.NotBefore < 0 || p.Issued <= 0 { // one of the negative ones is Go's zero time: no expiry
 		return nil, badToken("a time in it is before 1970")
 	}
 	if !isHash(m.Hash) || m.Size < headLen || m.Size > MaxModule {

@@ -126,11 +126,13 @@ func TestParseRefusesPayloads(t *testing.T) {
 	m := echo()
 	m.NotBefore, m.Expires = date0("2026-01-02"), date0("2027-01-02")
 	good := payloadOf(t, s.token(t, m, wasm(moduleHead, 5)))
-	if _, err := Parse(s.forge(t, good)); err != nil {
-		t.Fatalf("the payload that all cases are made from is refused: %v", err)
-	}
 	nbf, exp := fmt.Sprint(m.NotBefore.Unix()), fmt.Sprint(m.Expires.Unix())
 	hash := Hash(wasm(moduleHead, 5))
+	c, err := Parse(s.forge(t, good))
+	if err != nil {
+		t.Fatalf("the payload that all cases are made from is refused: %v", err)
+	}
+	iat := fmt.Sprintf(`"iat":%d`, c.Issued.Unix())
 	for name, change := range map[string][2]string{
 		"repeated key":                     {`"name":"echo"`, `"name":"evil","name":"echo"`},
 		"repeated key in another case":     {`"name":"echo"`, `"name":"echo","NAME":"evil"`},
@@ -154,6 +156,11 @@ func TestParseRefusesPayloads(t *testing.T) {
 		"revision as text":                 {`"rev":3`, `"rev":"3"`},
 		"revision null":                    {`"rev":3`, `"rev":null`},
 		"expiry negative":                  {`"exp":` + exp, `"exp":-1`},
+		"expiry at Go's zero time":         {`"exp":` + exp, `"exp":-62135596800`},
+		"not before Go's zero time":        {`"nbf":` + nbf, `"nbf":-62135596800`},
+		"time of issue zero":               {iat, `"iat":0`},
+		"time of issue at Go's zero time":  {iat, `"iat":-62135596800`},
+		"capability too long":              {"wasi:http", "wasi:" + strings.Repeat("h", maxText)},
 		"expiry zero":                      {`"exp":` + exp, `"exp":0`},
 		"expiry null":                      {`"exp":` + exp, `"exp":null`},
 		"expiry in the year 292277026596":  {`"exp":` + exp, `"exp":9223372036854775807`},
