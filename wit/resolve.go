@@ -70,11 +70,15 @@ func (r *resolver) run() error {
 	return nil
 }
 
-// index enters the interfaces and worlds of a file.
+// index enters the interfaces and worlds of a file, but for those that the base set has: projects often carry copies of standard
+// packages, and two interfaces of one name would have different types.
 func (r *resolver) index(p *packageAST, f *fileAST) error {
 	enter := func(at pos, name string, it *item) error {
 		full := p.id.join(name)
-		if r.items[full] != nil || r.set.ifaces[full] != nil || r.set.worlds[full] != nil {
+		if r.set.ifaces[full] != nil || r.set.worlds[full] != nil {
+			return nil
+		}
+		if r.items[full] != nil {
 			return at.errorf("%s is declared twice", full)
 		}
 		it.pkg, it.file = p.id, f

@@ -119,7 +119,10 @@ func (s *scopeResolver) lookup(at pos, name string) (entity, error) {
 func (s *scopeResolver) typeDef(d *typeDefAST) (entity, error) {
 	t := &Type{Kind: d.kind}
 	if d.alias != nil {
-		if isReference(d.alias) {
+		if isReference(d.alias) || d.alias.kind == Own { // own<r> and r are the same as a value
+			if _, err := s.named(d.alias); err != nil {
+				return entity{}, err
+			}
 			e, err := s.lookup(d.alias.pos, d.alias.name)
 			if err != nil || e.res != nil {
 				return e, err

@@ -32,7 +32,8 @@ type entity struct {
 // names no package belongs to that of the other files in its directory. Errors are *ParseError.
 func Parse(files map[string]string) (*Set, error) { return ParseWith(nil, files) }
 
-// ParseWith is Parse for files that may use the packages of base. The result holds both.
+// ParseWith is Parse for files that may use the packages of base. The result holds both. An interface or world that base has is taken
+// from there, even if the files have one of the same name and version.
 func ParseWith(base *Set, files map[string]string) (*Set, error) {
 	pkgs, err := parsePackages(files)
 	if err != nil {

@@ -163,6 +163,26 @@ func TestProjectsBuildOnContracts(t *testing.T) {
 	}
 }
 
+func TestCopiesOfContractsInAProjectDoNoHarm(t *testing.T) {
+	s, err := ParseWith(Contracts(), map[string]string{
+		"wit/deps/cli.wit": `package wasi:cli@0.2.0; interface exit { exit: func(status: result<u8>); } world imports { import exit; import stdin; }`,
+		"wit/app.wit":      `package my:app; world w { include wasi:cli/imports@0.2.0; import wasi:http/types@0.2.0; }`,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, _ := s.World("my:app/w")
+	exit, _ := Contracts().Interface("wasi:cli/exit@0.2.0")
+	if !slices.Contains(w.Imports, exit) {
+		t.Error("the copy is not the contract")
+	}
+	names := strings.Fields(ifaceNames(w.Imports))
+	slices.Sort(names)
+	if n := len(names); n != len(slices.Compact(names)) {
+		t.Errorf("interfaces occur twice: %v", names)
+	}
+}
+
 func TestMergeRefusesTheSameNameTwice(t *testing.T) {
 	a, b := versions(t, "@0.2.0"), versions(t, "@0.3.0")
 	m, err := a.Merge(b)

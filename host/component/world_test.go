@@ -91,6 +91,32 @@ func TestAnEncodedWorldComesBackTheSame(t *testing.T) {
 	}
 }
 
+func TestEveryTypeSurvivesTheEncoding(t *testing.T) {
+	s, err := wit.Parse(map[string]string{"t.wit": `package a:b;
+		interface i {
+			type later = list<first, 4>;
+			variant first { a, b(tuple<bool, s8, u8, s16, u16, s32, u32, s64, u64, f32, f64, char, string>), c(result), d(result<u8>), e(result<_, u8>) }
+			flags f { one, two }
+			enum e { one, two }
+			resource r { constructor(s: stream<u8>); }
+			resource s { constructor(r: list<borrow<r>>) -> result<s, error-context>; }
+			type t = r;
+			type u = own<r>;
+			wait: async func(a: future, b: future<later>, c: stream, d: option<f>) -> list<e>;
+			give: func(u: u) -> list<u>;
+		}
+		world w { import i; export i; export wait: async func() -> u8; type x = list<string>; import f: func(x: x) -> list<x>; }`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, _ := s.World("w")
+	back := decoded(t, EncodeWorld(w))
+	sameWorld(t, back, w)
+	if !back.ExportFuncs[0].Type.Async {
+		t.Error("async is lost")
+	}
+}
+
 func TestTypesOfAWorldAreShared(t *testing.T) {
 	for name, w := range map[string]*wit.World{"decoded": decoded(t, shopWorld), "encoded by us": decoded(t, EncodeWorld(shop(t)))} {
 		in := func(list []*wit.Interface, n string) *wit.Interface {
@@ -263,7 +289,15 @@ func FuzzDecodeWorld(f *testing.F) {
 	for _, w := range wit.Contracts().Worlds() {
 		f.Add(EncodeWorld(w))
 	}
-	f.Add(encoded("\x01\x40\x00\x01\x00", "\x03\x00\x01f\x01\x00"))
+	for _, decls := range [][]string{
+		{"\x01\x40\x00\x01\x00", "\x03\x00\x01f\x01\x00"},
+		{"\x01\x42\x03\x04\x00\x01r\x03\x01\x01\x69\x00\x01\x40\x01\x01a\x01\x00\x01", "\x03\x00\x01i\x05\x00", "\x02\x03\x00\x00\x01r", "\x04\x00\x01i\x05\x00"},
+		{"\x01\x72\x01\x01a\x7d", "\x01\x71\x02\x01a\x00\x00\x01b\x01\x7d\x00", "\x01\x6a\x00\x01\x73", "\x03\x00\x01t\x03\x00\x00"},
+		{"\x03\x00\x01r\x03\x01", "\x01\x68\x00", "\x01\x6f\x02\x01\x7d", "\x01\x67\x73\x02", "\x01\x40\x01\x01x\x02\x00\x03", "\x04\x00\x01f\x01\x04"},
+		{"\x01\x6e\x01\x01a", "\x01\x6d\x01\x01a", "\x01\x66\x01\x7d", "\x01\x65\x00", "\x01\x6b\x00"},
+	} {
+		f.Add(encoded(decls...))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w, err := DecodeWorld(b)
 		if err != nil {
