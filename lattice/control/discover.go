@@ -16,7 +16,7 @@ import (
 const (
 	maxHosts     = 10000
 	firstAnswer  = 2 * time.Second        // how long to wait for it
-	quietAtLeast = 5 * time.Millisecond   // after an answer, how long to wait for the next
+	quietAtLeast = 25 * time.Millisecond  // after an answer, how long to wait for the next
 	quietAtMost  = 250 * time.Millisecond //
 )
 
