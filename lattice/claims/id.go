@@ -45,8 +45,8 @@ func crc16(b []byte) (crc uint16) {
 	return crc
 }
 
-// publicKey is the key that s spells, which must be an account key. 56 letters of base32 are 35 bytes without stray bits, and nkeys wants all
-// of them, so a key has one spelling.
+// publicKey is the key that s spells, which must be an account key. 56 letters of base32 are 35 bytes without stray bits, and
+// nkeys wants all of them, so a key has one spelling.
 func publicKey(s string) (nkeys.KeyPair, bool) {
 	if len(s) != keyLen {
 		return nil, false

@@ -72,9 +72,11 @@ func addToken(tokens []string, s section, at int) ([]string, error) {
 	token := s.payload
 	switch {
 	case !s.minimal:
-		return nil, refuse(ErrPlace, "sign the unsigned file again", "the signature section at byte %d spells a length with more bytes than it needs", at)
+		return nil, refuse(ErrPlace, "sign the unsigned file again",
+			"the signature section at byte %d spells a length with more bytes than it needs", at)
 	case len(token) > MaxToken:
-		return nil, refuse(ErrTooLarge, "sign with fewer or smaller grants", "a signature of %d bytes is larger than %d", len(token), MaxToken)
+		return nil, refuse(ErrTooLarge, "sign with fewer or smaller grants",
+			"a signature of %d bytes is larger than %d", len(token), MaxToken)
 	case len(tokens) == MaxSignatures:
 		return nil, refuse(ErrTooLarge, "strip the file and sign it again", "the file has more than %d signatures", MaxSignatures)
 	case slices.Contains(tokens, string(token)):

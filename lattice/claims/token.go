@@ -105,7 +105,8 @@ func parsePayload(b []byte) (*Claims, error) {
 	}
 	again, err := json.Marshal(&p)
 	if err != nil || !bytes.Equal(again, b) {
-		return nil, badToken("its payload is not in canonical form: a key is unknown, repeated or spelt in another case, or a value in another format")
+		return nil, badToken("its payload is not in canonical form: a key is unknown, repeated or spelt in another case, " +
+			"or a value in another format")
 	}
 	return p.claims()
 }

@@ -2,8 +2,8 @@ package claims
 
 // Trust says whose signatures count. Implementations are asked from any goroutine.
 //
-// It stays this small: what a trusted issuer may grant at most, and in which namespaces, is a question about claims that were accepted, and
-// an implementation can answer it in methods of its own.
+// It stays this small: what a trusted issuer may grant at most, and in which namespaces, is a question about claims that were
+// accepted, and an implementation can answer it in methods of its own.
 type Trust interface {
 	// SignerOf reports whether issuer is at present a signing key of the trusted identity root. An identity usually signs for itself.
 	SignerOf(issuer, root string) bool

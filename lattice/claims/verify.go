@@ -15,8 +15,8 @@ const maxAhead = 24 * time.Hour
 // the original bytes, which share memory with the file. Every signature must be genuine and about these bytes, or the file is refused;
 // signatures by strangers, and those expired, not yet valid or revoked, are passed over.
 //
-// The order: framing, tokens, hash, trust, revocation, time. A nil trust trusts nobody. now is the host's idea of time; a host whose clock may
-// be wrong must not pass a time before the newest that it knows of.
+// The order: framing, tokens, hash, trust, revocation, time. A nil trust trusts nobody. now is the host's idea of time; a host
+// whose clock may be wrong must not pass a time before the newest that it knows of.
 //
 // Errors: those of Split and Parse; ErrUnsigned, ErrHash, ErrIssuer, ErrRevoked, ErrExpired, ErrNotYet.
 func Verify(file []byte, trust Trust, now time.Time) (*Claims, []byte, error) {
