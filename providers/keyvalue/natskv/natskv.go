@@ -139,8 +139,8 @@ func (b *Backend) bucket(ctx context.Context, id, label string, o options) (jets
 			kv, err = b.js.KeyValue(ctx, id)
 		}
 	}
-	if err != nil || o == (options{}) {
-		return kv, err
+	if err != nil {
+		return nil, err
 	}
 	return b.update(ctx, kv, o)
 }
@@ -150,7 +150,7 @@ func (b *Backend) wanted(id, label string, o options) jetstream.KeyValueConfig {
 		TTL: o.ttl, History: uint8(max(o.history, 1)), Replicas: max(o.replicas, 1)}
 }
 
-// update gives a bucket what a link asks for, if it does not have that already.
+// update gives a bucket what a link asks for, and markers that end (somebody else may have made it), if it does not have that already.
 func (b *Backend) update(ctx context.Context, kv jetstream.KeyValue, o options) (jetstream.KeyValue, error) {
 	st, err := kv.Status(ctx)
 	if err != nil {
@@ -158,6 +158,9 @@ func (b *Backend) update(ctx context.Context, kv jetstream.KeyValue, o options) 
 	}
 	has := st.Config()
 	want := has
+	if want.LimitMarkerTTL == 0 {
+		want.LimitMarkerTTL = markerTTL
+	}
 	if o.ttl > 0 {
 		want.TTL = o.ttl
 	}
@@ -167,7 +170,7 @@ func (b *Backend) update(ctx context.Context, kv jetstream.KeyValue, o options) 
 	if o.replicas > 0 {
 		want.Replicas = o.replicas
 	}
-	if want.TTL == has.TTL && want.History == has.History && want.Replicas == has.Replicas {
+	if want.TTL == has.TTL && want.LimitMarkerTTL == has.LimitMarkerTTL && want.History == has.History && want.Replicas == has.Replicas {
 		return kv, nil
 	}
 	return b.js.UpdateKeyValue(ctx, want)

@@ -182,6 +182,8 @@ func TestALinkChangesItsBucket(t *testing.T) {
 	if st := status(); st.TTL() != time.Hour || st.History() != 5 || st.Values() != 1 {
 		t.Errorf("ttl %v, history %d, %d values", st.TTL(), st.History(), st.Values())
 	}
+	fatal(t, put(map[string]string{"ttl": "1s"}))
+	fatal(t, put(map[string]string{"ttl": "1h"}))
 	fatal(t, put(map[string]string{})) // leaves what there is
 	if st := status(); st.TTL() != time.Hour || st.History() != 5 {
 		t.Errorf("ttl %v, history %d", st.TTL(), st.History())
@@ -218,6 +220,26 @@ func TestAListGivesEachKeyOnceWhateverTheHistory(t *testing.T) {
 	fatal(t, err)
 	if info.State.Consumers != 0 {
 		t.Errorf("%d consumers are left", info.State.Consumers)
+	}
+}
+
+func TestTheMarkerOfADeletedKeyEnds(t *testing.T) {
+	b := newBackend(t, connect(t, serve(t, t.TempDir())))
+	_, err := b.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "kv-x"}) // as `nats kv add` makes it: no key can end
+	fatal(t, err)
+	s := open(t, b, "kv-x", nil)
+	fatal(t, s.Set(t.Context(), "k", nil))
+	fatal(t, s.Delete(t.Context(), "k"))
+	fatal(t, s.Delete(t.Context(), "never there"))
+	stream, err := b.js.Stream(t.Context(), "KV_kv-x")
+	fatal(t, err)
+	m, err := stream.GetLastMsgForSubject(t.Context(), "$KV.kv-x.k")
+	fatal(t, err)
+	if m.Header.Get("KV-Operation") != "PURGE" || m.Header.Get("Nats-TTL") != markerTTL.String() {
+		t.Errorf("marker %v", m.Header)
+	}
+	if n := stream.CachedInfo().State.Msgs; n != 1 {
+		t.Errorf("%d messages in the stream", n)
 	}
 }
 
