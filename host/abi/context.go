@@ -39,9 +39,12 @@ type Context struct {
 
 // Reset prepares the context for another call. Lent handles and borrows of the last one are forgotten.
 func (c *Context) Reset() {
-	clear(c.Objects)
-	clear(c.taken)
-	c.Objects, c.taken, c.lent = c.Objects[:0], c.taken[:0], c.lent[:0]
+	if len(c.Objects)+len(c.taken) > 0 {
+		clear(c.Objects)
+		clear(c.taken)
+		c.Objects, c.taken = c.Objects[:0], c.taken[:0]
+	}
+	c.lent = c.lent[:0]
 	c.borrowed, c.called = 0, false
 }
 

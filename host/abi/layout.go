@@ -59,8 +59,9 @@ type Func struct {
 
 	ParamsInMemory, ResultInMemory bool // spilled: passed by a pointer
 
-	flatParams []ValType
-	tuple      *Type // of the parameters, if they are in memory
+	flatParams       []ValType
+	tuple            *Type // of the parameters, if they are in memory
+	paramsNeedMemory bool  // they are in memory, or point there
 }
 
 // Compiler lays out types. It keeps what it has laid out, so that a type that is used often is laid out once.
@@ -89,6 +90,7 @@ func (c *Compiler) Func(ft *wit.FuncType) (f *Func, err error) {
 		f.tuple = c.record(&wit.Type{Kind: wit.Tuple, Fields: fields}, 0)
 		f.flatParams = []ValType{I32}
 	}
+	f.paramsNeedMemory = f.ParamsInMemory || f.pointerParams()
 	if ft.Result != nil {
 		f.Result = c.typeOf(ft.Result, 0)
 		f.ResultInMemory = f.Result.Flat == nil || len(f.Result.Flat) > MaxFlatResults
@@ -117,14 +119,13 @@ func (f *Func) Lowered() (params, results []ValType) {
 
 // LiftNeeds says which canonical options a guest's export of this type must have.
 func (f *Func) LiftNeeds() (memory, realloc bool) {
-	realloc = f.ParamsInMemory || f.pointerParams()
-	return realloc || f.ResultInMemory, realloc
+	return f.paramsNeedMemory || f.ResultInMemory, f.paramsNeedMemory
 }
 
 // LowerNeeds says which canonical options a guest's import of this type must have.
 func (f *Func) LowerNeeds() (memory, realloc bool) {
 	realloc = f.Result != nil && f.Result.pointers
-	return realloc || f.ResultInMemory || f.ParamsInMemory || f.pointerParams(), realloc
+	return f.ResultInMemory || f.paramsNeedMemory, realloc
 }
 
 func (f *Func) pointerParams() bool {

@@ -10,7 +10,7 @@ import (
 // parameters. The return pointer of a function whose result goes to memory is for LowerResult.
 func (c *Context) LiftParams(f *Func, stack []uint64, out []byte) (_ []byte, err error) {
 	defer catch(&err)
-	c.begin(out)
+	c.begin(out, f.paramsNeedMemory)
 	if f.ParamsInMemory {
 		c.liftBlock(f.tuple, uint32(stack[0]), "parameter block")
 		return c.enc.Buf, nil
@@ -28,7 +28,7 @@ func (c *Context) LiftResult(f *Func, stack []uint64, out []byte) (_ []byte, err
 	if f.Result == nil {
 		return out, nil
 	}
-	c.begin(out)
+	c.begin(out, f.ResultInMemory)
 	if f.ResultInMemory {
 		c.liftBlock(f.Result, uint32(stack[0]), "result")
 	} else {
@@ -37,8 +37,10 @@ func (c *Context) LiftResult(f *Func, stack []uint64, out []byte) (_ []byte, err
 	return c.enc.Buf, nil
 }
 
-func (c *Context) begin(out []byte) {
-	c.mem = c.Guest.Memory()
+func (c *Context) begin(out []byte, memory bool) {
+	if memory {
+		c.mem = c.Guest.Memory()
+	}
 	c.enc.Buf = out
 	c.limit = len(out) + DefaultMaxBytes
 	if c.MaxBytes > 0 {

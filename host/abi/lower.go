@@ -12,7 +12,6 @@ func (c *Context) LowerParams(f *Func, args []byte, stack []uint64) (n int, err 
 	defer catch(&err)
 	var d wit.Decoder
 	d.Reset(args)
-	c.mem = c.Guest.Memory()
 	if f.ParamsInMemory {
 		p := c.alloc(uint64(f.tuple.Size), f.tuple.Align)
 		c.lowerMem(f.tuple, &d, p)
@@ -41,7 +40,6 @@ func (c *Context) LowerResult(f *Func, result []byte, stack []uint64, retptr uin
 		c.check(retptr, uint64(f.Result.Size), f.Result.Align, "return area")
 		c.lowerMem(f.Result, &d, retptr)
 	default:
-		c.mem = c.Guest.Memory()
 		c.lowerFlat(f.Result, &d, stack)
 	}
 	return finish(&d)

@@ -102,10 +102,10 @@ func (c *callContext) check() {
 	}
 }
 
-// quickCheck is check for host calls: it reads the clock on each 16th only.
+// quickCheck is check for host calls: it reads the clock on each 64th only.
 func (c *callContext) quickCheck() {
 	c.checks++
-	if err := c.ended(c.checks%16 == 0); err != nil {
+	if err := c.ended(c.checks%64 == 0); err != nil {
 		panic(err)
 	}
 }

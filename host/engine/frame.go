@@ -90,7 +90,10 @@ func (in *Instance) lower(t *component.Trampoline, stack []uint64) {
 		panic(err)
 	}
 	f.cx.EndBorrows()
-	f.cx.Objects = append(f.cx.Objects[:0], f.call.Out()...)
+	if out := f.call.Out(); len(out)+len(f.cx.Objects) > 0 {
+		clear(f.cx.Objects)
+		f.cx.Objects = append(f.cx.Objects[:0], out...)
+	}
 	if err := f.cx.LowerResult(t.Type, f.call.Result.Buf, stack, ret); err != nil {
 		f.cx.DropObjects()
 		panic(valueError(err))
@@ -178,27 +181,34 @@ func (in *Instance) lift(l *component.Lift, args []byte, handles []any, out []by
 	}
 	comp.mayEnter = false
 	f := in.push(&l.Options, l.Component)
-	f.cx.Objects = append(f.cx.Objects, handles...)
+	if len(handles) > 0 {
+		f.cx.Objects = append(f.cx.Objects, handles...)
+	}
 	if _, err := f.cx.LowerParams(l.Type, args, f.stack[:]); err != nil {
 		return out, nil, valueError(err)
 	}
 	if err := in.call(l.Func, f.stack[:]); err != nil {
 		return out, nil, err
 	}
-	clear(f.cx.Objects)
-	f.cx.Objects = f.cx.Objects[:0]
+	if len(handles) > 0 {
+		clear(f.cx.Objects)
+		f.cx.Objects = f.cx.Objects[:0]
+	}
 	out, err := f.cx.LiftResult(l.Type, f.stack[:], out)
 	if err != nil {
 		f.cx.DropTaken()
 		return out, nil, valueError(err)
 	}
-	if err := in.postReturn(l, f); err != nil {
-		f.cx.DropTaken()
-		return out, nil, err
-	}
-	objects, err2 := f.objects()
+	err2 := in.postReturn(l, f)
 	if err2 != nil {
+		f.cx.DropTaken()
 		return out, nil, err2
+	}
+	var objects []any
+	if len(f.cx.Objects) > 0 {
+		if objects, err2 = f.objects(); err2 != nil {
+			return out, nil, err2
+		}
 	}
 	in.pop(f)
 	comp.mayEnter = true

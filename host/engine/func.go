@@ -77,7 +77,10 @@ func (f *Func) run(ctx context.Context, args []byte, handles []any, out []byte) 
 
 // done gives back an instance after a call.
 func (p *Pool) done(in *Instance, spent time.Duration, err *Error) {
-	fuel := in.takeFuel()
+	var fuel uint64
+	if err != nil || in.fuelDue() {
+		fuel = in.takeFuel()
+	}
 	if err != nil {
 		in.close() // its state is undefined
 		in = nil

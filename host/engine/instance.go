@@ -49,38 +49,70 @@ type compInstance struct {
 const maxNested = 32
 
 // slot is a core function that the host calls. wazero's function objects must not be called while they run: that corrupts
-// their stack. So one is taken out for each call, and put back after it.
-type slot struct{ free []api.Function }
+// their stack. So a slot knows whether its object runs, and nested calls take spare ones.
+type slot struct {
+	f     api.Function
+	busy  bool
+	spare []api.Function
+}
 
 // call calls a core function. The results overwrite the parameters on stack.
 func (in *Instance) call(n int, stack []uint64) *Error {
-	if in.nested == maxNested {
-		return errorf(ErrStack, "calls between guest and host are nested more than %d deep", maxNested)
+	s := &in.funcs[n]
+	if s.busy || s.f == nil {
+		return in.callSpare(n, stack)
 	}
-	f, err := in.take(n)
-	if err != nil {
-		return err
-	}
+	s.busy = true
 	in.nested++
-	trap := f.CallWithStack(in.ctx, stack)
+	trap := s.f.CallWithStack(in.ctx, stack)
 	in.nested--
-	in.funcs[n].free = append(in.funcs[n].free, f)
+	s.busy = false
 	if trap != nil {
 		return callError(trap)
 	}
 	return nil
 }
 
-func (in *Instance) take(n int) (api.Function, *Error) {
+// callSpare is call for the first time, and for a function that runs already.
+func (in *Instance) callSpare(n int, stack []uint64) *Error {
 	s := &in.funcs[n]
-	if k := len(s.free) - 1; k >= 0 {
-		f := s.free[k]
-		s.free = s.free[:k]
-		return f, nil
+	if s.f == nil {
+		f, err := in.lookup(n)
+		if err != nil {
+			return err
+		}
+		s.f = f
+		return in.call(n, stack)
 	}
+	if in.nested >= maxNested {
+		return errorf(ErrStack, "calls between guest and host are nested more than %d deep", maxNested)
+	}
+	f, err := s.take(func() (api.Function, *Error) { return in.lookup(n) })
+	if err != nil {
+		return err
+	}
+	in.nested++
+	trap := f.CallWithStack(in.ctx, stack)
+	in.nested--
+	s.spare = append(s.spare, f)
+	return callError(trap)
+}
+
+// take gives a spare object, a new one if need be.
+func (s *slot) take(lookup func() (api.Function, *Error)) (api.Function, *Error) {
+	k := len(s.spare) - 1
+	if k < 0 {
+		return lookup()
+	}
+	f := s.spare[k]
+	s.spare = s.spare[:k]
+	return f, nil
+}
+
+// lookup makes a function object.
+func (in *Instance) lookup(n int) (api.Function, *Error) {
 	it := in.pool.program.plan.Funcs[n]
-	m := in.pool.program.host
-	name := strconv.Itoa(it.Trampoline)
+	m, name := in.pool.program.host, strconv.Itoa(it.Trampoline)
 	if it.Instance >= 0 {
 		m, name = in.modules[it.Instance], it.Name
 	}
@@ -210,6 +242,9 @@ func (in *Instance) end() (spent time.Duration) {
 	}
 	return spent
 }
+
+// fuelDue reports whether fuel should be accounted now: calls that are too short to yield are accounted together.
+func (in *Instance) fuelDue() bool { return in.slices > 0 || in.calls%sampling == 0 }
 
 // takeFuel gives the fuel used since the last time.
 func (in *Instance) takeFuel() uint64 {
