@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"time"
 
 	"github.com/wattle-io/wattle/host/wasi"
 	"github.com/wattle-io/wattle/lattice"
@@ -29,11 +30,29 @@ func (a *actor) handleHTTP(ctx context.Context, inv lattice.Invocation) error {
 	}
 	req := wasi.Request{Method: head.Method, Scheme: head.Scheme, Authority: head.Authority, PathWithQuery: head.PathWithQuery,
 		Header: toWASI(head.Header), Body: inv.Body}
-	return callError(a.claims.Name, wasi.ServeHTTP(ctx, f.Call, req, &responseWriter{ReplyWriter: inv.Stream}, wasi.HTTPLimits{}))
+	return callError(a.claims.Name, wasi.ServeHTTP(ctx, f.Call, req, newResponseWriter(inv.Stream), wasi.HTTPLimits{}))
 }
 
 // responseWriter sends a response head and body on as a streamed reply.
 type responseWriter struct{ lattice.ReplyWriter }
+
+// deadliner is the ability of a ReplyWriter to end a Read of the body or a Write of its own that blocks.
+type deadliner interface {
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// newResponseWriter keeps that ability, if the reply has it.
+func newResponseWriter(to lattice.ReplyWriter) wasi.ResponseWriter {
+	w := &responseWriter{to}
+	if d, ok := to.(deadliner); ok {
+		return struct {
+			*responseWriter
+			deadliner
+		}{w, d}
+	}
+	return w
+}
 
 // Head sends the head.
 func (w *responseWriter) Head(status int, header []wasi.HeaderField) error {

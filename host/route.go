@@ -2,8 +2,10 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/wattle-io/wattle/host/engine"
 	"github.com/wattle-io/wattle/lattice"
 )
 
@@ -23,10 +25,25 @@ func (h *Host) Invoke(ctx context.Context, inv lattice.Invocation) (lattice.Repl
 		return p.Invoke(ctx, inv)
 	}
 	if a := h.actor(link.Target); a != nil {
-		return a.invoke(ctx, inv)
+		return h.callActor(ctx, a, inv)
 	}
 	return lattice.Reply{}, &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("%s is linked to %s for %s, but that does not run",
 		h.nameOf(inv.Source), h.nameOf(link.Target), inv.Contract), Hint: "start it with `wattle start`"}
+}
+
+// callActor invokes an actor. One that was replaced after it was looked up has not begun the call: its successor takes it.
+func (h *Host) callActor(ctx context.Context, a *actor, inv lattice.Invocation) (lattice.Reply, error) {
+	for {
+		reply, err := a.invoke(ctx, inv)
+		if !errors.Is(err, engine.ErrClosed) {
+			return reply, err
+		}
+		next := h.actor(inv.Target)
+		if next == nil || next == a {
+			return reply, err
+		}
+		a = next
+	}
 }
 
 func (h *Host) noLink(inv lattice.Invocation) error {
