@@ -68,7 +68,6 @@ func (f *fields) Drop() {
 // give takes the list out of a handle that the guest gave away.
 func (f *fields) give() []HeaderField {
 	f.Drop()
-	f.immutable = true
 	return f.list
 }
 

@@ -216,6 +216,22 @@ func TestOutgoingBodyIsHeldToItsLength(t *testing.T) {
 	same(t, "response", g.await(f), fail{variant{"HTTP-request-body-size", some{3}}})
 }
 
+func TestOutgoingBodyThatIsDroppedBreaksTheRequest(t *testing.T) {
+	errs := make(chan error, 1)
+	g := outgoing(t, func(_ context.Context, req OutgoingRequest) (IncomingResponse, error) {
+		_, err := io.ReadAll(req.Body)
+		errs <- err
+		return IncomingResponse{}, err
+	})
+	r := g.request()
+	body := g.getHandle("types#[method]outgoing-request.body", r)
+	g.getHandle("outgoing#handle", r, nil)
+	g.mustDrop(body)
+	if err := <-errs; err != ErrIncomplete {
+		t.Errorf("the sender got %v", err)
+	}
+}
+
 func TestWriteToASenderThatHasLeftFails(t *testing.T) {
 	g := outgoing(t, func(_ context.Context, req OutgoingRequest) (IncomingResponse, error) {
 		req.Body.Close()
