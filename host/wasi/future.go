@@ -75,7 +75,8 @@ func (r *outgoingRequest) invalid() (ErrorCode, bool) {
 
 // send starts sending and returns the future of the response.
 func (r *outgoingRequest) send(ctx context.Context, send SendFunc, t Timeouts) *futureResponse {
-	req := OutgoingRequest{Method: r.method, Scheme: r.scheme, Authority: r.authority, PathWithQuery: r.path, Header: r.header, Timeouts: t}
+	req := OutgoingRequest{Method: r.method, Scheme: r.scheme, Authority: r.authority, PathWithQuery: r.path,
+		Header: r.header, Timeouts: t}
 	f := &futureResponse{done: make(chan struct{})}
 	sendCtx, cancel := detached(ctx)
 	f.cancel = cancel
