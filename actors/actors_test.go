@@ -95,6 +95,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// maxHandles is how many handles a guest may have open: few, so that a leak shows.
+const maxHandles = 32
+
 // start runs a module with one instance, so that requests share its memory. The cleanup checks that no handle is left open.
 func start(t testing.TB, wasm []byte) *actor {
 	t.Helper()
@@ -107,7 +110,8 @@ func start(t testing.TB, wasm []byte) *actor {
 		t.Fatal(err)
 	}
 	a := &actor{t: t}
-	a.pool, err = program.NewPool(engine.PoolConfig{Name: t.Name(), Imports: a.imports(), Stderr: a, Limits: engine.Limits{Instances: 1}})
+	a.pool, err = program.NewPool(engine.PoolConfig{Name: t.Name(), Imports: a.imports(), Stderr: a,
+		Limits: engine.Limits{Instances: 1, Handles: maxHandles}})
 	if err != nil {
 		t.Fatal(err)
 	}

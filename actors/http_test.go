@@ -148,6 +148,21 @@ func TestABodyThatBreaksOffIsAnError(t *testing.T) {
 	}
 }
 
+func TestErrorPathsLeaveNoHandles(t *testing.T) {
+	a := startProbe(t)
+	for _, path := range []string{"/panic", "/panic-late", "/bad-header", "/bad-length", "/store-errors", "/%zz", "/nothing", "/stale"} {
+		for range maxHandles + 1 {
+			a.do(wasi.Request{PathWithQuery: path}) // the errors are other tests' business
+		}
+	}
+	for range maxHandles + 1 {
+		a.do(wasi.Request{Method: "POST", PathWithQuery: "/echo?chunk=10", Body: failing{}})
+	}
+	if s := a.pool.Stats(); s.Failures != 0 {
+		t.Errorf("%d calls failed: %s", s.Failures, a.complaints())
+	}
+}
+
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errors.New("line cut") }

@@ -23,7 +23,7 @@ func write(t *testing.T, dir string, files map[string][]byte) {
 }
 
 func TestANewProjectBuildsAndPassesItsTestsWithoutANetwork(t *testing.T) {
-	files, err := Files("my-actor")
+	files, err := Files("fmt") // a name that is also a package of the standard library
 	if err != nil {
 		t.Fatal(err)
 	}
