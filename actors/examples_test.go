@@ -69,7 +69,7 @@ func (a *actor) callJSON(iface, name, args string) string {
 	return string(text)
 }
 
-func witFiles(t *testing.T, dir string) map[string]string {
+func witFiles(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.wit"))
 	if err != nil || len(names) == 0 {
@@ -120,7 +120,7 @@ func BenchmarkCounter(b *testing.B) {
 }
 
 func BenchmarkHello(b *testing.B) {
-	wasm := build(b, "./hello")
+	wasm := describe(b, build(b, "./hello"), "example:hello/hello", witFiles(b, "hello/wit"))
 	a := start(b, wasm)
 	b.ReportAllocs()
 	for b.Loop() {
