@@ -84,10 +84,11 @@ func errorf(kind error, format string, a ...any) *Error {
 	return &Error{Kind: kind, Msg: fmt.Sprintf(format, a...)}
 }
 
-// fail unwinds to the exported function, whose catch returns the error.
+// fail unwinds the compiler of types to its exported function, whose catch returns the error. Lift and lower do not use it: they are
+// called often, and a deferred recover costs as much as a small value.
 func fail(kind error, format string, a ...any) { panic(errorf(kind, format, a...)) }
 
-// catch turns the panic of fail into the error of an exported function. Other panics are mistakes here: they go on.
+// catch turns the panic of fail into an error. Other panics are mistakes here: they go on.
 func catch(err *error) {
 	switch e := recover().(type) {
 	case nil:

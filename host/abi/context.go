@@ -35,6 +35,7 @@ type Context struct {
 	taken    []any    // objects of own handles lifted so far
 	borrowed int      // borrow handles lowered into the guest that it has not dropped yet
 	called   bool
+	err      *Error // the first error; what follows it is skipped or of no account
 }
 
 // Reset prepares the context for another call. Lent handles and borrows of the last one are forgotten.
@@ -45,7 +46,7 @@ func (c *Context) Reset() {
 		c.Objects, c.taken = c.Objects[:0], c.taken[:0]
 	}
 	c.lent = c.lent[:0]
-	c.borrowed, c.called = 0, false
+	c.borrowed, c.called, c.err = 0, false, nil
 }
 
 // Called reports whether lowering has called the guest's realloc since Reset.
@@ -83,29 +84,53 @@ func (c *Context) DropObjects() {
 	clear(c.Objects)
 }
 
-// check fails unless size bytes at p are in memory and aligned.
-func (c *Context) check(p uint32, size uint64, align uint32, what string) {
-	if p&(align-1) != 0 {
-		fail(ErrGuest, "%s at %#x is not aligned to %d", what, p, align)
-	}
-	if uint64(p)+size > uint64(len(c.mem)) {
-		fail(ErrGuest, "%s at %#x of %d bytes is outside of memory (%d bytes)", what, p, size, len(c.mem))
+// fail records the first error.
+func (c *Context) fail(kind error, format string, a ...any) {
+	if c.err == nil {
+		c.err = errorf(kind, format, a...)
 	}
 }
 
-// alloc has the guest allocate a block and makes sure that it is one.
-func (c *Context) alloc(size uint64, align uint32) uint32 {
+// failed gives the first error. It is here because a nil *Error in an error would not be nil.
+func (c *Context) failed() error {
+	if c.err == nil {
+		return nil
+	}
+	return c.err
+}
+
+// check fails, and is false, unless size bytes at p are in memory and aligned.
+func (c *Context) check(p uint32, size uint64, align uint32, what string) bool {
+	if p&(align-1) == 0 && uint64(p)+size <= uint64(len(c.mem)) {
+		return true
+	}
+	c.checkFailed(p, size, align, what)
+	return false
+}
+
+func (c *Context) checkFailed(p uint32, size uint64, align uint32, what string) {
+	if p&(align-1) != 0 {
+		c.fail(ErrGuest, "%s at %#x is not aligned to %d", what, p, align)
+	}
+	c.fail(ErrGuest, "%s at %#x of %d bytes is outside of memory (%d bytes)", what, p, size, len(c.mem))
+}
+
+// alloc has the guest allocate a block and makes sure that it is one. It is false if there is none.
+func (c *Context) alloc(size uint64, align uint32) (uint32, bool) {
 	if size > 1<<32-1 {
-		fail(ErrGuest, "value of %d bytes does not fit a 32-bit memory", size)
+		c.fail(ErrGuest, "value of %d bytes does not fit a 32-bit memory", size)
+	}
+	if c.err != nil {
+		return 0, false
 	}
 	c.called = true
 	p, err := c.Guest.Realloc(align, uint32(size))
 	if err != nil {
-		panic(&Error{Kind: ErrCalled, Msg: "realloc", Err: err})
+		c.err = &Error{Kind: ErrCalled, Msg: "realloc", Err: err}
+		return 0, false
 	}
 	c.mem = c.Guest.Memory()
-	c.check(p, size, align, "block from realloc")
-	return p
+	return p, c.check(p, size, align, "block from realloc")
 }
 
 func readN(b []byte, n uint32) uint64 {

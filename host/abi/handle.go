@@ -37,37 +37,38 @@ func (t *Table) Open() int { return t.open }
 
 func (t *Table) owns(res int) bool { return t.Owns != nil && t.Owns(res) }
 
-func (t *Table) add(e entry) uint32 {
+// add gives 0, which is no handle, and an error if the table is full.
+func (t *Table) add(e entry) (uint32, *Error) {
 	limit := t.Limit
 	if limit <= 0 {
 		limit = DefaultHandles
 	}
 	if t.open >= limit {
-		fail(ErrTable, "the limit is %d; drop handles that are no longer needed", limit)
+		return 0, errorf(ErrTable, "the limit is %d; drop handles that are no longer needed", limit)
 	}
 	t.open++
 	e.used = true
 	if i := t.free; i != 0 {
 		t.free = t.entries[i].next
 		t.entries[i] = e
-		return i
+		return i, nil
 	}
 	if len(t.entries) == 0 {
 		t.entries = append(t.entries, entry{})
 	}
 	t.entries = append(t.entries, e)
-	return uint32(len(t.entries) - 1)
+	return uint32(len(t.entries) - 1), nil
 }
 
-func (t *Table) get(i uint32, res int) *entry {
+func (t *Table) get(i uint32, res int) (*entry, *Error) {
 	if uint64(i) >= uint64(len(t.entries)) || !t.entries[i].used {
-		fail(ErrHandle, "handle %d is not open", i)
+		return nil, errorf(ErrHandle, "handle %d is not open", i)
 	}
 	e := &t.entries[i]
 	if e.resource != res {
-		fail(ErrHandle, "handle %d is of another resource type", i)
+		return nil, errorf(ErrHandle, "handle %d is of another resource type", i)
 	}
-	return e
+	return e, nil
 }
 
 func (t *Table) remove(i uint32) {
@@ -77,26 +78,29 @@ func (t *Table) remove(i uint32) {
 }
 
 // take removes an own handle and gives its object.
-func (t *Table) take(i uint32, res int) any {
-	e := t.get(i, res)
-	if !e.own {
-		fail(ErrHandle, "handle %d is borrowed and cannot be given away", i)
-	}
-	if e.lends != 0 {
-		fail(ErrHandle, "handle %d is lent and cannot be given away", i)
+func (t *Table) take(i uint32, res int) (any, *Error) {
+	e, err := t.get(i, res)
+	switch {
+	case err != nil:
+		return nil, err
+	case !e.own:
+		return nil, errorf(ErrHandle, "handle %d is borrowed and cannot be given away", i)
+	case e.lends != 0:
+		return nil, errorf(ErrHandle, "handle %d is lent and cannot be given away", i)
 	}
 	object := e.object
 	t.remove(i)
-	return object
+	return object, nil
 }
 
-// lend gives the object of a handle; an own handle is lent until endLoan.
-func (t *Table) lend(i uint32, res int) any {
-	e := t.get(i, res)
-	if e.own {
-		e.lends++
+// lend gives the object of a handle, which is lent until endLoan.
+func (t *Table) lend(i uint32, res int) (any, *Error) {
+	e, err := t.get(i, res)
+	if err != nil {
+		return nil, err
 	}
-	return e.object
+	e.lends++
+	return e.object, nil
 }
 
 // endLoan may come after a trap has emptied the table.
@@ -108,22 +112,30 @@ func (t *Table) endLoan(i uint32) {
 
 // New makes an own handle of an object: "resource.new" for a guest's resource.
 func (t *Table) New(object any, res int) (handle uint32, err error) {
-	defer catch(&err)
-	return t.add(entry{object: object, resource: res, own: true}), nil
+	h, e := t.add(entry{object: object, resource: res, own: true})
+	if e != nil {
+		return 0, e
+	}
+	return h, nil
 }
 
 // Get gives the object of a handle: "resource.rep" for a guest's resource.
 func (t *Table) Get(handle uint32, res int) (object any, err error) {
-	defer catch(&err)
-	return t.get(handle, res).object, nil
+	e, bad := t.get(handle, res)
+	if bad != nil {
+		return nil, bad
+	}
+	return e.object, nil
 }
 
 // Drop closes a handle: "resource.drop". If it was an own handle, owned is true and the caller ends the object's life.
 func (t *Table) Drop(handle uint32, res int) (object any, owned bool, err error) {
-	defer catch(&err)
-	e := t.get(handle, res)
+	e, bad := t.get(handle, res)
+	if bad != nil {
+		return nil, false, bad
+	}
 	if e.lends != 0 {
-		fail(ErrHandle, "handle %d is lent and cannot be dropped", handle)
+		return nil, false, errorf(ErrHandle, "handle %d is lent and cannot be dropped", handle)
 	}
 	object, owned = e.object, e.own
 	if e.scope != nil {

@@ -8,23 +8,21 @@ import (
 
 // LiftParams appends to out the encoding of the parameters that a guest passes to an import. stack is the core function's
 // parameters. The return pointer of a function whose result goes to memory is for LowerResult.
-func (c *Context) LiftParams(f *Func, stack []uint64, out []byte) (_ []byte, err error) {
-	defer catch(&err)
+func (c *Context) LiftParams(f *Func, stack []uint64, out []byte) ([]byte, error) {
 	c.begin(out, f.paramsNeedMemory)
 	if f.ParamsInMemory {
 		c.liftBlock(f.tuple, uint32(stack[0]), "parameter block")
-		return c.enc.Buf, nil
+		return c.enc.Buf, c.failed()
 	}
 	for _, p := range f.Params {
 		c.liftFlat(p, stack)
 		stack = stack[len(p.Flat):]
 	}
-	return c.enc.Buf, nil
+	return c.enc.Buf, c.failed()
 }
 
 // LiftResult appends to out the encoding of the result of a guest's export. stack is the core function's results.
-func (c *Context) LiftResult(f *Func, stack []uint64, out []byte) (_ []byte, err error) {
-	defer catch(&err)
+func (c *Context) LiftResult(f *Func, stack []uint64, out []byte) ([]byte, error) {
 	if f.Result == nil {
 		return out, nil
 	}
@@ -34,30 +32,32 @@ func (c *Context) LiftResult(f *Func, stack []uint64, out []byte) (_ []byte, err
 	} else {
 		c.liftFlat(f.Result, stack)
 	}
-	return c.enc.Buf, nil
+	return c.enc.Buf, c.failed()
 }
 
 func (c *Context) begin(out []byte, memory bool) {
 	if memory {
 		c.mem = c.Guest.Memory()
 	}
-	c.enc.Buf = out
+	c.enc.Buf, c.err = out, nil
 	c.limit = len(out) + DefaultMaxBytes
 	if c.MaxBytes > 0 {
 		c.limit = len(out) + c.MaxBytes
 	}
 }
 
-// room fails if n more bytes would exceed the bound.
-func (c *Context) room(n uint64) {
+// room fails, and is false, if n more bytes would exceed the bound, or something has failed already.
+func (c *Context) room(n uint64) bool {
 	if uint64(len(c.enc.Buf))+n > uint64(c.limit) {
-		fail(ErrSize, "the encoding would take more than the allowed bytes")
+		c.fail(ErrSize, "its encoding would take more than the %d bytes that are allowed", c.limit)
 	}
+	return c.err == nil
 }
 
 func (c *Context) liftBlock(t *Type, p uint32, what string) {
-	c.check(p, uint64(t.Size), t.Align, what)
-	c.liftMem(t, p)
+	if c.check(p, uint64(t.Size), t.Align, what) {
+		c.liftMem(t, p)
+	}
 }
 
 // liftMem lifts a value whose own bytes at p are known to be in memory.
@@ -121,7 +121,8 @@ func (c *Context) liftFlat(t *Type, stack []uint64) {
 
 func (c *Context) liftCase(t *Type, disc uint32) *Type {
 	if uint64(disc) >= uint64(len(t.cases)) {
-		fail(ErrGuest, "discriminant %d of %s, which has %d cases", disc, t.WIT, len(t.cases))
+		c.fail(ErrGuest, "discriminant %d of %s, which has %d cases", disc, t.WIT, len(t.cases))
+		return nil
 	}
 	c.enc.Uint(uint64(disc))
 	return t.cases[disc]
@@ -151,34 +152,39 @@ func (c *Context) liftScalar(t *Type, v uint64) {
 	case wit.F64:
 		c.enc.F64(math.Float64frombits(v))
 	case wit.Char:
-		c.enc.Char(charOf(uint32(v)))
+		c.liftChar(uint32(v))
 	}
 }
 
-func charOf(v uint32) rune {
+func (c *Context) liftChar(v uint32) {
 	if v >= 0x110000 || v >= 0xd800 && v < 0xe000 {
-		fail(ErrGuest, "char %#x is not a Unicode scalar value", v)
+		c.fail(ErrGuest, "char %#x is not a Unicode scalar value", v)
+		return
 	}
-	return rune(v)
+	c.enc.Char(rune(v))
 }
 
 func labelMask(n int) uint32 { return uint32(1<<n - 1) }
 
 func (c *Context) liftList(e *Type, p, n uint32) {
-	c.check(p, uint64(n)*uint64(e.Size), e.Align, "list")
-	c.room(uint64(n))
+	if !c.check(p, uint64(n)*uint64(e.Size), e.Align, "list") || !c.room(uint64(n)) {
+		return
+	}
 	c.enc.Uint(uint64(n))
 	c.liftElems(e, p, n)
 }
 
 func (c *Context) liftElems(e *Type, p, n uint32) {
 	if e.WIT.Kind == wit.U8 {
-		c.room(uint64(n))
-		c.enc.Buf = append(c.enc.Buf, c.mem[p:uint64(p)+uint64(n)]...)
+		if c.room(uint64(n)) {
+			c.enc.Buf = append(c.enc.Buf, c.mem[p:uint64(p)+uint64(n)]...)
+		}
 		return
 	}
 	for range n {
-		c.room(1)
+		if !c.room(1) {
+			return
+		}
 		c.liftMem(e, p)
 		p += e.Size
 	}
@@ -186,14 +192,21 @@ func (c *Context) liftElems(e *Type, p, n uint32) {
 
 func (c *Context) liftHandle(t *Type, i uint32) {
 	if c.Handles == nil {
-		fail(ErrHandle, "handles cannot be passed here")
+		c.fail(ErrHandle, "handles cannot be passed here")
+		return
 	}
 	var object any
+	var err *Error
 	if t.shape == own {
-		object = c.Handles.take(i, t.resource)
+		object, err = c.Handles.take(i, t.resource)
 		c.taken = append(c.taken, object)
-	} else if object = c.Handles.lend(i, t.resource); c.Handles.entries[i].own {
-		c.lent = append(c.lent, i)
+	} else {
+		if object, err = c.Handles.lend(i, t.resource); err == nil {
+			c.lent = append(c.lent, i)
+		}
+	}
+	if err != nil && c.err == nil {
+		c.err = err
 	}
 	c.enc.Uint(uint64(len(c.Objects)))
 	c.Objects = append(c.Objects, object)

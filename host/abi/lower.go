@@ -9,12 +9,14 @@ import (
 // LowerParams writes encoded parameters into the guest, for a call of its export: the core function's parameters go to stack,
 // which has room for MaxFlatParams values. It returns their number.
 func (c *Context) LowerParams(f *Func, args []byte, stack []uint64) (n int, err error) {
-	defer catch(&err)
 	var d wit.Decoder
 	d.Reset(args)
+	c.err = nil
 	if f.ParamsInMemory {
-		p := c.alloc(uint64(f.tuple.Size), f.tuple.Align)
-		c.lowerMem(f.tuple, &d, p)
+		p, ok := c.alloc(uint64(f.tuple.Size), f.tuple.Align)
+		if ok {
+			c.lowerMem(f.tuple, &d, p)
+		}
 		stack[0] = uint64(p)
 	} else {
 		rest := stack
@@ -23,26 +25,28 @@ func (c *Context) LowerParams(f *Func, args []byte, stack []uint64) (n int, err 
 			rest = rest[len(p.Flat):]
 		}
 	}
-	return len(f.flatParams), finish(&d)
+	return len(f.flatParams), c.finish(&d)
 }
 
 // LowerResult writes an encoded result into the guest, as the answer of an import. stack is the core function's
 // parameters on entry (it has the return pointer of a result in memory) and its results on return. retptr is the value that
 // ReturnPointer gave before the call.
-func (c *Context) LowerResult(f *Func, result []byte, stack []uint64, retptr uint32) (err error) {
-	defer catch(&err)
+func (c *Context) LowerResult(f *Func, result []byte, stack []uint64, retptr uint32) error {
 	var d wit.Decoder
 	d.Reset(result)
+	c.err = nil
 	switch {
 	case f.Result == nil:
 	case f.ResultInMemory:
 		c.mem = c.Guest.Memory()
-		c.check(retptr, uint64(f.Result.Size), f.Result.Align, "return area")
+		if !c.check(retptr, uint64(f.Result.Size), f.Result.Align, "return area") {
+			return c.err
+		}
 		c.lowerMem(f.Result, &d, retptr)
 	default:
 		c.lowerFlat(f.Result, &d, stack)
 	}
-	return finish(&d)
+	return c.finish(&d)
 }
 
 // ReturnPointer is where a guest wants the result of an import whose result is in memory, 0 for other functions.
@@ -53,7 +57,11 @@ func (f *Func) ReturnPointer(stack []uint64) uint32 {
 	return uint32(stack[len(f.flatParams)])
 }
 
-func finish(d *wit.Decoder) error {
+// finish gives the first error: of the guest, else of the value.
+func (c *Context) finish(d *wit.Decoder) error {
+	if c.err != nil {
+		return c.err
+	}
 	if err := d.Close(); err != nil {
 		return &Error{Kind: ErrValue, Msg: "argument or result", Err: err}
 	}
@@ -185,8 +193,10 @@ func (c *Context) lowerList(e *Type, d *wit.Decoder) (p, n uint32) {
 		d.Fail("list of %d elements in %d bytes", n, d.Len())
 		return 0, 0
 	}
-	p = c.alloc(uint64(n)*uint64(e.Size), e.Align)
-	c.lowerElems(e, d, p, n)
+	p, ok := c.alloc(uint64(n)*uint64(e.Size), e.Align)
+	if ok {
+		c.lowerElems(e, d, p, n)
+	}
 	return p, n
 }
 
@@ -196,7 +206,7 @@ func (c *Context) lowerElems(e *Type, d *wit.Decoder, p, n uint32) {
 		return
 	}
 	for range n {
-		if d.Err() != nil {
+		if d.Err() != nil || c.err != nil {
 			return
 		}
 		c.lowerMem(e, d, p)
@@ -212,22 +222,35 @@ func (c *Context) lowerHandle(t *Type, d *wit.Decoder) uint32 {
 	case int64(i) >= int64(len(c.Objects)):
 		d.Fail("handle %d of %d", i, len(c.Objects))
 		return 0
-	case c.Handles == nil:
-		fail(ErrHandle, "handles cannot be passed here")
-	}
-	if c.Objects[i] == nil {
+	case c.Objects[i] == nil:
 		d.Fail("the object of handle %d is nil or was given away already", i)
+		return 0
+	case c.Handles == nil:
+		c.fail(ErrHandle, "handles cannot be passed here")
 		return 0
 	}
 	if t.shape == own {
-		h := c.Handles.add(entry{object: c.Objects[i], resource: t.resource, own: true})
-		c.Objects[i] = nil // the guest's now
+		h := c.addHandle(entry{object: c.Objects[i], resource: t.resource, own: true})
+		if h != 0 {
+			c.Objects[i] = nil // the guest's now
+		}
 		return h
 	}
 	if r, ok := c.Objects[i].(Rep); ok && r.Resource == t.resource && c.Handles.owns(t.resource) {
 		return r.Rep // the guest's own resource: it is given its representation
 	}
-	h := c.Handles.add(entry{object: c.Objects[i], resource: t.resource, scope: c})
-	c.borrowed++
+	h := c.addHandle(entry{object: c.Objects[i], resource: t.resource, scope: c})
+	if h != 0 {
+		c.borrowed++
+	}
+	return h
+}
+
+// addHandle gives 0, which is no handle, if the table is full.
+func (c *Context) addHandle(e entry) uint32 {
+	h, err := c.Handles.add(e)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
 	return h
 }

@@ -23,23 +23,29 @@ func (c *Context) liftString(p, n uint32) {
 }
 
 func (c *Context) liftUTF8(p, n uint32) {
-	c.check(p, uint64(n), 1, "string")
+	if !c.check(p, uint64(n), 1, "string") {
+		return
+	}
 	s := c.mem[p : uint64(p)+uint64(n)]
 	if !utf8.Valid(s) {
-		fail(ErrGuest, "string at %#x of %d bytes is not UTF-8", p, n)
+		c.fail(ErrGuest, "string at %#x of %d bytes is not UTF-8", p, n)
+	} else if c.room(uint64(n)) {
+		c.enc.Bytes(s)
 	}
-	c.room(uint64(n))
-	c.enc.Bytes(s)
 }
 
 func (c *Context) liftLatin1(p, n uint32) {
-	c.check(p, uint64(n), 2, "string")
+	if !c.check(p, uint64(n), 2, "string") {
+		return
+	}
 	s := c.mem[p : uint64(p)+uint64(n)]
 	size := len(s)
 	for _, b := range s {
 		size += int(b >> 7)
 	}
-	c.room(uint64(size))
+	if !c.room(uint64(size)) {
+		return
+	}
 	c.enc.Uint(uint64(size))
 	for _, b := range s {
 		c.enc.Char(rune(b))
@@ -47,15 +53,23 @@ func (c *Context) liftLatin1(p, n uint32) {
 }
 
 func (c *Context) liftUTF16(p, units uint32) {
-	c.check(p, 2*uint64(units), 2, "string")
+	if !c.check(p, 2*uint64(units), 2, "string") {
+		return
+	}
 	s := c.mem[p : uint64(p)+2*uint64(units)]
 	size := 0
 	for rest := s; len(rest) > 0; {
 		r, n := decodeUTF16(rest)
+		if n == 0 {
+			c.fail(ErrGuest, "string at %#x of %d units has the lone surrogate %#x", p, units, r)
+			return
+		}
 		size += utf8.RuneLen(r)
 		rest = rest[n:]
 	}
-	c.room(uint64(size))
+	if !c.room(uint64(size)) {
+		return
+	}
 	c.enc.Uint(uint64(size))
 	for len(s) > 0 {
 		r, n := decodeUTF16(s)
@@ -64,18 +78,18 @@ func (c *Context) liftUTF16(p, units uint32) {
 	}
 }
 
-// decodeUTF16 reads the first rune of b and its size in bytes. A lone surrogate is the guest's fault.
+// decodeUTF16 reads the first rune of b and its size in bytes, which is 0 for a lone surrogate.
 func decodeUTF16(b []byte) (rune, int) {
 	hi := rune(le.Uint16(b))
 	if hi < 0xd800 || hi >= 0xe000 {
 		return hi, 2
 	}
 	if hi >= 0xdc00 || len(b) < 4 {
-		fail(ErrGuest, "string has a lone surrogate %#x", hi)
+		return hi, 0
 	}
 	lo := rune(le.Uint16(b[2:]))
 	if lo < 0xdc00 || lo >= 0xe000 {
-		fail(ErrGuest, "string has a lone surrogate %#x", hi)
+		return hi, 0
 	}
 	return (hi-0xd800)<<10 | (lo - 0xdc00) + 0x10000, 4
 }
@@ -87,8 +101,10 @@ func (c *Context) lowerString(d *wit.Decoder) (p, n uint32) {
 		return 0, 0
 	}
 	if c.Encoding == UTF8 {
-		p = c.alloc(uint64(len(s)), 1)
-		copy(c.mem[p:], s)
+		p, ok := c.alloc(uint64(len(s)), 1)
+		if ok {
+			copy(c.mem[p:], s)
+		}
 		return p, uint32(len(s))
 	}
 	if c.Encoding == Latin1OrUTF16 {
@@ -115,7 +131,10 @@ func latin1Len(s []byte) (n int, ok bool) {
 }
 
 func (c *Context) lowerLatin1(s []byte, chars int) (p, n uint32) {
-	p = c.alloc(uint64(chars), 2)
+	p, ok := c.alloc(uint64(chars), 2)
+	if !ok {
+		return 0, 0
+	}
 	to := c.mem[p:]
 	for i := 0; len(s) > 0; i++ {
 		r, size := utf8.DecodeRune(s)
@@ -135,9 +154,12 @@ func (c *Context) lowerUTF16(s []byte) (p, units uint32) {
 		rest = rest[size:]
 	}
 	if units >= utf16Tag {
-		fail(ErrGuest, "string of %d code units is too long", units)
+		c.fail(ErrGuest, "string of %d code units is too long", units)
 	}
-	p = c.alloc(2*uint64(units), 2)
+	p, ok := c.alloc(2*uint64(units), 2)
+	if !ok {
+		return 0, 0
+	}
 	to := c.mem[p:]
 	for len(s) > 0 {
 		r, size := utf8.DecodeRune(s)

@@ -37,9 +37,11 @@ func (in *Instance) push(o *component.Options, comp int) *frame {
 	}
 	f := in.frames[in.depth]
 	in.depth++
-	f.options, f.comp = o, &in.comps[comp]
 	f.cx.Reset()
-	f.cx.Encoding, f.cx.Handles = o.Encoding, &f.comp.handles
+	if f.options != o { // mostly the same function is called again
+		f.options, f.comp = o, &in.comps[comp]
+		f.cx.Encoding, f.cx.Handles = o.Encoding, &f.comp.handles
+	}
 	return f
 }
 

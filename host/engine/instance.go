@@ -21,7 +21,7 @@ type Instance struct {
 	pool    *Pool
 	modules []api.Module
 	memory  memories
-	views   []api.Memory   // by memory slot
+	views   []*memory      // by memory slot, nil until it is used
 	funcs   []slot         // by function slot
 	comps   []compInstance // by component instance
 	frames  []*frame       // by depth of calls
@@ -59,7 +59,7 @@ type slot struct {
 // call calls a core function. The results overwrite the parameters on stack.
 func (in *Instance) call(n int, stack []uint64) *Error {
 	s := &in.funcs[n]
-	if s.busy || s.f == nil {
+	if s.busy || s.f == nil || in.nested >= maxNested {
 		return in.callSpare(n, stack)
 	}
 	s.busy = true
@@ -76,6 +76,9 @@ func (in *Instance) call(n int, stack []uint64) *Error {
 // callSpare is call for the first time, and for a function that runs already.
 func (in *Instance) callSpare(n int, stack []uint64) *Error {
 	s := &in.funcs[n]
+	if in.nested >= maxNested {
+		return errorf(ErrStack, "calls between guest and host are nested more than %d deep", maxNested)
+	}
 	if s.f == nil {
 		f, err := in.lookup(n)
 		if err != nil {
@@ -83,9 +86,6 @@ func (in *Instance) callSpare(n int, stack []uint64) *Error {
 		}
 		s.f = f
 		return in.call(n, stack)
-	}
-	if in.nested >= maxNested {
-		return errorf(ErrStack, "calls between guest and host are nested more than %d deep", maxNested)
 	}
 	f, err := s.take(func() (api.Function, *Error) { return in.lookup(n) })
 	if err != nil {
@@ -127,20 +127,28 @@ func (in *Instance) memoryOf(n int) []byte {
 	if n < 0 {
 		return nil
 	}
-	m := in.views[n]
-	if m == nil {
-		it := in.pool.program.plan.Memories[n]
-		m = in.modules[it.Instance].ExportedMemory(it.Name)
-		in.views[n] = m
+	if m := in.views[n]; m != nil {
+		return m.bytes
 	}
+	return in.findMemory(n)
+}
+
+// findMemory looks up the memory of a slot. It is one that the engine has allocated for the instance: which one, its
+// address tells.
+func (in *Instance) findMemory(n int) []byte {
+	it := in.pool.program.plan.Memories[n]
+	m := in.modules[it.Instance].ExportedMemory(it.Name)
 	b, _ := m.Read(0, m.Size())
+	if len(b) > 0 {
+		in.views[n] = in.memory.at(&b[0])
+	}
 	return b
 }
 
 // instantiate makes an instance within the pool's limits and runs its initializers. ctx ends it early.
 func (p *Pool) instantiate(ctx context.Context) (_ *Instance, err error) {
 	plan := p.program.plan
-	in := &Instance{pool: p, modules: make([]api.Module, 0, len(plan.Instances)), views: make([]api.Memory, len(plan.Memories)),
+	in := &Instance{pool: p, modules: make([]api.Module, 0, len(plan.Instances)), views: make([]*memory, len(plan.Memories)),
 		funcs: make([]slot, len(plan.Funcs)), comps: make([]compInstance, plan.Components)}
 	in.memory.limit = p.limits.Memory
 	for i := range in.comps {

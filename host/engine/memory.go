@@ -36,13 +36,25 @@ func (a *memories) Allocate(_, maximum uint64) experimental.LinearMemory {
 	return m
 }
 
+// at is the memory that begins at first.
+func (a *memories) at(first *byte) *memory {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range a.all {
+		if len(m.bytes) > 0 && &m.bytes[0] == first {
+			return m
+		}
+	}
+	return nil
+}
+
 // release frees the memories. Whoever touches one after that crashes the process.
 func (a *memories) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, m := range a.all {
 		m.region.free()
-		m.size = 0
+		m.size, m.bytes = 0, nil
 	}
 	a.all = nil
 	a.used.Store(0)
@@ -53,6 +65,7 @@ type memory struct {
 	owner   *memories
 	maximum uint64
 	size    uint64 // guarded by owner.mu
+	bytes   []byte // for the goroutine of the instance
 	region  region
 }
 
@@ -68,7 +81,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 	if b == nil {
 		return nil
 	}
-	m.size = size
+	m.size, m.bytes = size, b
 	m.owner.used.Store(used)
 	return b
 }
