@@ -87,6 +87,9 @@ func (x *exchange) run() {
 	x.encodeHead()
 	inv.Payload = x.head.Buf
 	_, err := x.server.actors.Invoke(ctx, inv)
+	if err != nil { // whoever served the call may have moved the deadline, to end a write that hung
+		_ = rc.SetWriteDeadline(time.Now().Add(time.Second))
+	}
 	x.finish(err)
 }
 
@@ -191,6 +194,16 @@ func plain(w http.ResponseWriter, status int, text string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text+"\n") // a client that is gone need not know
+}
+
+// SetReadDeadline ends a Read of the request's body that blocks.
+func (x *exchange) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(x.w).SetReadDeadline(t)
+}
+
+// SetWriteDeadline ends a Write that blocks.
+func (x *exchange) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(x.w).SetWriteDeadline(t)
 }
 
 // Head sends the response's head.
