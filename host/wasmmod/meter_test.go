@@ -181,6 +181,7 @@ func TestFuelGrowsWithTheWork(t *testing.T) {
 		{"bench", "fib", 15, 1_900, 4_000}, // 1,973 calls
 		{"data", "bulk", 0xfff, 0xfff / 64, 2 * 0xfff / 64},
 		{"data", "bulk", 0, 0, 10},
+		{"exceptions", "catch", 0, 1500, 1600}, // one try_table, one throw
 	} {
 		if n := used(c.module, c.fn, c.arg); n < c.atLeast || n > c.atMost {
 			t.Errorf("%s %s(%d) used %d units, want %d to %d", c.module, c.fn, c.arg, n, c.atLeast, c.atMost)
