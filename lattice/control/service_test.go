@@ -23,10 +23,25 @@ var actorID = "M" + strings.Repeat("A", 55)
 // node is a Node that does what the test says and takes note of what it was asked.
 type node struct {
 	call func(ctx context.Context, r control.CallRequest) (control.CallReply, error)
-	err  error // of all other commands
 
 	mu    sync.Mutex
+	err   error // guarded by mu: of all other commands
 	asked []any // guarded by mu
+}
+
+func (n *node) fail(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.err = err
+}
+
+// take is what it was asked since the last take.
+func (n *node) take() []any {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	asked := n.asked
+	n.asked = nil
+	return asked
 }
 
 func (n *node) note(v any) error {
@@ -113,8 +128,8 @@ func TestCommandsArriveAsTheyWereSent(t *testing.T) {
 	if err != nil || len(inv.Actors) != 1 || inv.Actors[0].Name != "counter" {
 		t.Error(inv, err)
 	}
-	if want := []any{start, stop, link, link.Key(), "inventory"}; !reflect.DeepEqual(n.asked, want) {
-		t.Errorf("asked\n%+v, want\n%+v", n.asked, want)
+	if got, want := n.take(), []any{start, stop, link, link.Key(), "inventory"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("asked\n%+v, want\n%+v", got, want)
 	}
 }
 
@@ -125,19 +140,20 @@ func TestKindMessageAndHintOfAnErrorSurvive(t *testing.T) {
 	for _, kind := range []error{lattice.ErrDenied, lattice.ErrNoLink, lattice.ErrNotFound, lattice.ErrInvalid, lattice.ErrConflict, lattice.ErrBusy,
 		lattice.ErrDeadline, lattice.ErrTrap, lattice.ErrLimit, lattice.ErrUnavailable, lattice.ErrUnsupported, lattice.ErrInternal} {
 		secret := errors.New("a cause for this host only")
-		n.err = fmt.Errorf("host: stop: %w", &lattice.Error{Kind: kind, Msg: "no such \"actor\"\nhere", Hint: "start it", Err: secret})
+		sent := fmt.Errorf("host: stop: %w", &lattice.Error{Kind: kind, Msg: "no such \"actor\"\nhere", Hint: "start it", Err: secret})
+		n.fail(sent)
 		err := c.Stop(ctx, control.StopRequest{Actor: "x"})
 		want := lattice.Error{Kind: kind, Msg: "no such \"actor\"\nhere", Hint: "start it"}
 		var got *lattice.Error
 		if !errors.As(err, &got) || !reflect.DeepEqual(*got, want) {
-			t.Errorf("sent %v, got %v", n.err, err)
+			t.Errorf("sent %v, got %v", sent, err)
 		}
 	}
-	n.err = lattice.ErrBusy
+	n.fail(lattice.ErrBusy)
 	wantError(t, c.Stop(ctx, control.StopRequest{}), lattice.ErrBusy)
-	n.err = errors.New("plain")
+	n.fail(errors.New("plain"))
 	wantError(t, c.Stop(ctx, control.StopRequest{}), lattice.ErrInternal, "plain")
-	n.err = &lattice.Error{Msg: "an error without a kind"}
+	n.fail(&lattice.Error{Msg: "an error without a kind"})
 	if err := c.Stop(ctx, control.StopRequest{}); err == nil {
 		t.Error("an error without a kind was lost")
 	}
@@ -171,14 +187,17 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 			t.Errorf("%.40q: code %q, body %.200q", body, code, m.Data)
 		}
 	}
-	if len(n.asked) != 0 {
-		t.Errorf("the node was asked %v", n.asked)
+	if asked := n.take(); len(asked) > 0 {
+		t.Errorf("the node was asked %v", asked)
 	}
 }
 
 func TestTooLargeRequestsAndAnswersAreRefused(t *testing.T) {
 	l := latticetest.Hub(t)
-	n := &node{call: func(context.Context, control.CallRequest) (control.CallReply, error) {
+	n := &node{call: func(_ context.Context, r control.CallRequest) (control.CallReply, error) {
+		if r.Func == "broken" {
+			return control.CallReply{Result: json.RawMessage(`{`)}, nil
+		}
 		return control.CallReply{Result: json.RawMessage(`"` + strings.Repeat("x", control.MaxReply) + `"`)}, nil
 	}}
 	c, ctx := control.NewClient(l.Conn(bus.RoleAdmin), serve(t, l, n)), latticetest.Context(t)
@@ -186,10 +205,7 @@ func TestTooLargeRequestsAndAnswersAreRefused(t *testing.T) {
 	wantError(t, err, lattice.ErrLimit, "answer")
 	_, err = c.Call(ctx, control.CallRequest{Actor: strings.Repeat("x", control.MaxRequest)})
 	wantError(t, err, lattice.ErrLimit, "request")
-	n.call = func(context.Context, control.CallRequest) (control.CallReply, error) {
-		return control.CallReply{Result: json.RawMessage(`{`)}, nil
-	}
-	_, err = c.Call(ctx, control.CallRequest{})
+	_, err = c.Call(ctx, control.CallRequest{Func: "broken"})
 	wantError(t, err, lattice.ErrInternal, "JSON")
 }
 
@@ -201,7 +217,7 @@ func TestRightsAreChecked(t *testing.T) {
 	if _, err := viewer.Inventory(ctx); err != nil {
 		t.Errorf("a viewer asks for the inventory: %v", err)
 	}
-	n.asked = nil
+	n.take()
 	wantError(t, viewer.Stop(ctx, control.StopRequest{Actor: "x"}), lattice.ErrDenied, "stop", "admin")
 	_, err := viewer.Start(ctx, control.StartRequest{})
 	wantError(t, err, lattice.ErrDenied)
@@ -209,8 +225,8 @@ func TestRightsAreChecked(t *testing.T) {
 	wantError(t, err, lattice.ErrDenied, "upload")
 	other := control.NewClient(l.Conn(bus.RoleHost), host)
 	wantError(t, other.Stop(ctx, control.StopRequest{Actor: "x"}), lattice.ErrDenied)
-	if len(n.asked) > 0 {
-		t.Errorf("the node was asked %v", n.asked)
+	if asked := n.take(); len(asked) > 0 {
+		t.Errorf("the node was asked %v", asked)
 	}
 }
 
