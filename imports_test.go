@@ -29,7 +29,7 @@ var rules = []rule{
 	{"host/engine", []string{"wit", "host/wasmmod", "host/abi", "host/component", "github.com/tetratelabs/wazero", "golang.org/x/sys"}},
 	{"host/wasi", []string{"wit", "host/wasmmod", "host/abi", "host/component", "github.com/tetratelabs/wazero"}},
 	{"host", []string{"wit", "lattice", "host", "providers", "providers/http", "providers/keyvalue", "github.com/nats-io/nats.go"}},
-	{"lattice/bus", []string{"lattice", "github.com/nats-io", "golang.org/x"}},
+	{"lattice/bus", []string{"lattice", "github.com/nats-io", "golang.org/x", "github.com/gofrs/flock", "rsc.io/qr"}},
 	{"lattice", []string{"lattice", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2"}},
 	{"providers/standard", []string{"*"}},
 	{"providers", []string{"lattice", "wit", "providers", "github.com/nats-io/nats.go"}},

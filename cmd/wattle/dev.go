@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,8 +47,9 @@ type dev struct {
 	dir, http     string
 	once, verbose bool
 
-	home *home.Home
-	node *node
+	home  *home.Home
+	node  *node
+	links []lattice.LinkKey // put by this run
 }
 
 func (d *dev) run(ctx context.Context) (err error) {
@@ -66,9 +69,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		if e := d.node.Close(); err == nil {
-			err = e
-		}
+		err = errors.Join(err, d.unlink(), d.node.Close())
 	}()
 	return d.serve(ctx, p, signed)
 }
@@ -121,6 +122,7 @@ func (d *dev) start(ctx context.Context, p *project.Project, signed []byte) (con
 		Limits: control.Limits{Memory: limits.Memory, Instances: limits.Instances, Timeout: control.Duration(limits.Call), Idle: control.Duration(limits.Idle)}})
 }
 
+// link puts the links of the project file.
 func (d *dev) link(ctx context.Context, p *project.Project, id string) error {
 	for _, l := range p.Link {
 		link := lattice.Link{Source: l.Source, Target: l.Target, Contract: l.Contract, Name: l.Name, Config: l.Config}
@@ -129,11 +131,55 @@ func (d *dev) link(ctx context.Context, p *project.Project, id string) error {
 		} else {
 			link.Target = id
 		}
-		if _, err := d.node.host.PutLink(ctx, link); err != nil {
+		if err := d.putLink(ctx, link); err != nil {
 			return fmt.Errorf("%s: link for %s: %w", project.FileName, l.Contract, err)
 		}
 	}
 	return nil
+}
+
+// putLink puts a link and remembers it, to be taken away in the end. A link of an actor that does not run, left behind by a
+// run that was killed, gives way.
+func (d *dev) putLink(ctx context.Context, link lattice.Link) error {
+	stored, err := d.node.host.PutLink(ctx, link)
+	if errors.Is(err, lattice.ErrConflict) {
+		if err := d.dropStale(ctx, link); err != nil {
+			return err
+		}
+		stored, err = d.node.host.PutLink(ctx, link)
+	}
+	if err == nil && !slices.Contains(d.links, stored.Key()) {
+		d.links = append(d.links, stored.Key())
+	}
+	return err
+}
+
+// dropStale deletes the links from the same source whose target does not run.
+func (d *dev) dropStale(ctx context.Context, link lattice.Link) error {
+	inv, err := d.node.host.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range inv.Links {
+		runs := slices.ContainsFunc(inv.Actors, func(a control.ActorInfo) bool { return a.ID == l.Target })
+		if l.Source == link.Source && l.Contract == link.Contract && lattice.IsActorID(l.Target) && !runs {
+			if err := d.node.host.DeleteLink(ctx, l.Key()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unlink takes the links of this run away, so that the next one may be of another actor.
+func (d *dev) unlink() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	var errs []error
+	for _, key := range d.links {
+		errs = append(errs, d.node.host.DeleteLink(ctx, key))
+	}
+	return errors.Join(errs...)
 }
 
 // rebuild takes a change over. What is wrong is shown, and the old one keeps serving.

@@ -80,7 +80,7 @@ Begin with a new actor:
 	})
 	root.PersistentFlags().StringVar(&c.dir, "dir", "", "directory that holds the lattice's state, keys and trust (default: below $XDG_STATE_HOME or ~/.local/state)")
 	root.PersistentFlags().StringVar(&c.lattice, "lattice", "default", "name of the lattice")
-	root.AddCommand(c.devCommand(), c.upCommand(), c.newCommand(), c.buildCommand(), c.keysCommand(), c.signCommand(), c.inspectCommand(),
+	root.AddCommand(c.devCommand(), c.upCommand(), c.newCommand(), c.buildCommand(), c.keysCommand(), c.trustCommand(), c.signCommand(), c.inspectCommand(),
 		c.startCommand(), c.stopCommand(), c.linkCommand(), c.getCommand(), c.callCommand(), c.logsCommand())
 	return root
 }

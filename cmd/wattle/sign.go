@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,12 +84,16 @@ func (c *cli) sign(file string, s signing) error {
 	if err := os.WriteFile(s.out, signed, 0o644); err != nil {
 		return err
 	}
+	if s.valid < 0 {
+		fmt.Fprintln(c.stderr, "note: these claims have expired already; hosts will refuse them")
+	}
 	issuer, _ := key.PublicKey()
 	fmt.Fprintf(c.stdout, "signed %s as %s %s, issuer %s, may use: %s\n", s.out, s.name, claims.ActorID(issuer, s.name), s.issuer, orNone(s.caps))
 	return nil
 }
 
 func grants(caps []string) []claims.Grant {
+	caps = slices.Compact(slices.Sorted(slices.Values(caps)))
 	list := make([]claims.Grant, len(caps))
 	for i, c := range caps {
 		list[i] = claims.Grant{Cap: c}

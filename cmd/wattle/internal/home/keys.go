@@ -51,6 +51,23 @@ func (h *Home) saveIssuer(name string, kp nkeys.KeyPair) error {
 	return writeSecret(h.Path("issuers", name+".pub"), []byte(public(kp)+"\n"))
 }
 
+// TrustIssuer trusts an issuer of elsewhere by its public key.
+func (h *Home) TrustIssuer(name, id string) (Issuer, error) {
+	switch {
+	case !lattice.ValidName(name):
+		return Issuer{}, fmt.Errorf("%q cannot name an issuer: use 1 to 64 of a-z, 0-9 and -", name)
+	case !nkeys.IsValidPublicAccountKey(id):
+		return Issuer{}, fmt.Errorf("%q is no public key of an issuer; `wattle keys list` shows it where the issuer was made", id)
+	}
+	if _, err := os.Stat(h.Path("issuers", name+".pub")); err == nil {
+		return Issuer{}, fmt.Errorf("an issuer %q is trusted already; choose another name (`wattle keys list` shows them)", name)
+	}
+	if err := os.MkdirAll(h.Path("issuers"), 0o700); err != nil {
+		return Issuer{}, err
+	}
+	return Issuer{name, id}, writeSecret(h.Path("issuers", name+".pub"), []byte(id+"\n"))
+}
+
 func public(kp nkeys.KeyPair) string {
 	s, err := kp.PublicKey()
 	if err != nil {
