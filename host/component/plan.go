@@ -1,8 +1,9 @@
 package component
 
-import "github.com/wattle-io/wattle/wit"
-
-import "github.com/wattle-io/wattle/host/abi"
+import (
+	"github.com/wattle-io/wattle/host/abi"
+	"github.com/wattle-io/wattle/wit"
+)
 
 // Plan is a flat recipe that instantiates a program: what to instantiate in which order, where each import comes from,
 // and how the program's functions are lifted and lowered. It is the same for a component and for a core module that follows the Canonical
