@@ -222,15 +222,22 @@ func (d *dev) greet(p *project.Project, info control.ActorInfo) {
 	}
 	for _, l := range p.Link {
 		if l.Source == "httpserver" {
-			fmt.Fprintf(d.stdout, "\ntry:  curl http://%s%s\n", d.node.httpAddr(), tryPath(l.Config["path"]))
+			fmt.Fprintf(d.stdout, "\ntry:  curl http://%s%s\n", d.node.httpAddr(), tryPath(p, l))
 		}
+	}
+	if !d.once {
+		fmt.Fprintln(d.stdout, "\nwatching for changes; Ctrl-C ends it")
 	}
 	fmt.Fprintln(d.stdout)
 }
 
-func tryPath(path string) string {
-	if path == "" || path == "/" {
-		return "/apples"
+// tryPath is what the project file suggests, or where the link leads.
+func tryPath(p *project.Project, l project.Link) string {
+	switch {
+	case p.Try != "":
+		return p.Try
+	case l.Config["path"] != "":
+		return l.Config["path"]
 	}
-	return path
+	return "/"
 }

@@ -28,6 +28,7 @@ type Project struct {
 	Name         string            `toml:"name"`         // of the actor: 1 to 64 of a-z, 0-9 and -
 	Version      string            `toml:"version"`      // "0.1.0" unless given
 	Capabilities []string          `toml:"capabilities"` // contracts that it is signed for: "wasi:http"
+	Try          string            `toml:"try"`          // path that `wattle dev` suggests to ask for
 	Config       map[string]string `toml:"config"`       // what wasi:config gives it
 	Link         []Link            `toml:"link"`
 	Limits       Limits            `toml:"limits"`
