@@ -10,6 +10,7 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 	"github.com/wattle-io/wattle/lattice/claims"
 	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/wit"
 )
 
 // actor is one signed module that runs here: its claims, and the pool of instances that answers its calls.
@@ -21,6 +22,7 @@ type actor struct {
 	request control.StartRequest // what asked for it, to be asked for again after a restart
 	logs    *logger
 
+	freed sync.Once               // what close frees is freed once
 	mu    sync.RWMutex            // guards funcs
 	funcs map[string]*engine.Func // by the name they were asked for, so that a version is matched once
 }
@@ -52,6 +54,9 @@ func (a *actor) invoke(ctx context.Context, inv lattice.Invocation) (lattice.Rep
 	if inv.Contract == httpContract {
 		return lattice.Reply{}, a.handleHTTP(ctx, inv)
 	}
+	if lattice.ContractOf(inv.Op) != inv.Contract {
+		return lattice.Reply{}, &lattice.Error{Kind: lattice.ErrDenied, Msg: fmt.Sprintf("%s is no operation of %s, which the call came for", inv.Op, inv.Contract)}
+	}
 	f, err := a.fn(inv.Op)
 	if err != nil {
 		return lattice.Reply{}, err
@@ -64,16 +69,29 @@ func (a *actor) invoke(ctx context.Context, inv lattice.Invocation) (lattice.Rep
 	return lattice.Reply{Payload: out}, callError(a.claims.Name, err)
 }
 
-// close lets running calls end, until ctx does, and frees what the actor holds.
+// close lets running calls end, until ctx does, and frees what the actor holds. Several may close it: the first whose ctx ends cuts off
+// the calls.
 func (a *actor) close(ctx context.Context) error {
 	err := a.pool.Close(ctx)
-	a.program.Release()
-	a.logs.Close()
+	a.freed.Do(func() {
+		a.program.Release()
+		a.logs.Close()
+	})
 	return err
 }
 
 func (a *actor) info(host string) control.ActorInfo {
 	s := a.pool.Stats()
 	return control.ActorInfo{ID: a.id(), Name: a.claims.Name, Version: a.claims.Version, Issuer: a.claims.Root, Hash: a.claims.Hash, Host: host,
-		Instances: s.Instances, Busy: s.Busy, Max: a.pool.Limits().Instances, Calls: s.Calls, Failures: s.Failures, Memory: s.Memory, Started: a.started, State: control.StateRunning}
+		Instances: s.Instances, Busy: s.Busy, Max: a.pool.Limits().Instances, Calls: s.Calls, Failures: s.Failures, Memory: s.Memory, Started: a.started, State: control.StateRunning,
+		Exports: interfaces(a.program.World().Exports), Imports: interfaces(a.program.World().Imports)}
+}
+
+// interfaces names interfaces.
+func interfaces(list []*wit.Interface) []string {
+	names := make([]string, len(list))
+	for i, in := range list {
+		names[i] = in.Name
+	}
+	return names
 }

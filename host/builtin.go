@@ -71,12 +71,9 @@ func (h *Host) settings(a *actor) map[string]string {
 	if !ok {
 		return a.request.Config
 	}
-	all := maps.Clone(link.Config)
-	for k, v := range a.request.Config {
-		if _, over := all[k]; !over {
-			all[k] = v
-		}
-	}
+	all := map[string]string{}
+	maps.Copy(all, a.request.Config)
+	maps.Copy(all, link.Config)
 	return all
 }
 

@@ -44,6 +44,13 @@ func callError(name string, err error) error {
 	return &lattice.Error{Kind: lattice.KindOf(err), Msg: fmt.Sprintf("actor %s: %v", name, err), Err: err}
 }
 
+// notBegun reports whether a call failed only because its actor was closed before an instance took it. An error of a call that the
+// actor itself made does not count: then its own had begun.
+func notBegun(err error) bool {
+	e, ok := errors.AsType[*engine.Error](err)
+	return ok && e.Kind == engine.ErrClosed && e.Err != engine.ErrStopped
+}
+
 // splitOp cuts "interface#function"; a function outside any interface has no interface.
 func splitOp(op string) (iface, fn string) {
 	if i := strings.LastIndexByte(op, '#'); i >= 0 {

@@ -61,13 +61,15 @@ type Host struct {
 	drivers   []providers.Driver            // those given, and the host's own
 	providers map[string]providers.Provider // by driver name; fixed once the host is made
 
-	mu     sync.Mutex                        // held by whoever changes actors or links
-	actors atomic.Pointer[map[string]*actor] // by id; replaced, never changed
+	mu       sync.Mutex                        // held by whoever changes actors or links; guards closed, draining
+	actors   atomic.Pointer[map[string]*actor] // by id; replaced, never changed
+	draining map[*actor]struct{}               // no longer among actors, with calls that may still run
+	closed   bool
 }
 
 // New makes a host whose providers run, whose links are in force, and whose actors of before are started again.
 func New(ctx context.Context, cfg Config) (*Host, error) {
-	h := &Host{cfg: withDefaults(cfg), started: time.Now(), providers: map[string]providers.Provider{}}
+	h := &Host{cfg: withDefaults(cfg), started: time.Now(), providers: map[string]providers.Provider{}, draining: map[*actor]struct{}{}}
 	h.log, h.drivers = h.cfg.Log, append(slices.Clone(cfg.Drivers), builtins()...)
 	h.actors.Store(&map[string]*actor{})
 	if err := h.open(ctx); err != nil {
@@ -168,26 +170,21 @@ func (h *Host) setActor(id string, a *actor) (before *actor) {
 	if all[id] = a; a == nil {
 		delete(all, id)
 	}
+	if before != nil {
+		h.draining[before] = struct{}{}
+	}
 	h.actors.Store(&all)
 	return before
 }
 
-// Close stops taking calls from outside, lets actors finish until ctx ends, and frees everything.
+// Close stops taking calls from outside, lets actors finish until ctx ends, and frees everything. Only the first Close does.
 func (h *Host) Close(ctx context.Context) error {
-	var errs []error
-	for _, d := range h.drivers {
-		if p := h.providers[d.Name]; p != nil && len(d.Calls) > 0 {
-			errs = append(errs, p.Close())
-		}
+	if !h.shut() {
+		return nil
 	}
-	for _, a := range *h.actors.Load() {
-		errs = append(errs, a.close(ctx))
-	}
-	for _, d := range h.drivers {
-		if p := h.providers[d.Name]; p != nil && len(d.Calls) == 0 {
-			errs = append(errs, p.Close())
-		}
-	}
+	errs := h.closeProviders(func(d providers.Driver) bool { return len(d.Calls) > 0 })
+	errs = append(errs, h.closeActors(ctx)...)
+	errs = append(errs, h.closeProviders(func(d providers.Driver) bool { return len(d.Calls) == 0 })...)
 	if h.links != nil {
 		h.links.Close()
 	}
@@ -195,4 +192,36 @@ func (h *Host) Close(ctx context.Context) error {
 		errs = append(errs, h.engine.Close(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// shut lets no actor start any more. It reports whether it is the first.
+func (h *Host) shut() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first := !h.closed
+	h.closed = true
+	return first
+}
+
+func (h *Host) closeProviders(which func(providers.Driver) bool) (errs []error) {
+	for _, d := range slices.Backward(h.drivers) {
+		if p := h.providers[d.Name]; p != nil && which(d) {
+			errs = append(errs, p.Close())
+		}
+	}
+	return errs
+}
+
+// closeActors closes all actors at once, so that each has all the time that there is.
+func (h *Host) closeActors(ctx context.Context) []error {
+	h.mu.Lock()
+	all := slices.Concat(slices.Collect(maps.Values(*h.actors.Load())), slices.Collect(maps.Keys(h.draining)))
+	h.mu.Unlock()
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, a := range all {
+		wg.Go(func() { errs[i] = a.close(ctx) })
+	}
+	wg.Wait()
+	return errs
 }

@@ -15,6 +15,18 @@ import (
 // its own configuration. They need neither a grant nor a link.
 var ambient = map[string]bool{"wasi:io": true, "wasi:clocks": true, "wasi:random": true, "wasi:cli": true, "wasi:logging": true, "wasi:config": true}
 
+// narrowed refuses claims whose grants are for some operations or a scope only: this version would grant them all.
+func narrowed(c *claims.Claims) error {
+	for _, g := range c.Grants {
+		if len(g.Ops) > 0 || len(g.Scope) > 0 {
+			return &lattice.Error{Kind: lattice.ErrUnsupported,
+				Msg:  fmt.Sprintf("the claims of %s narrow the grant of %s to certain operations or a scope, which this host cannot enforce yet", c.Name, g.Cap),
+				Hint: "sign it with a plain grant, and narrow what the link gives, for example to a bucket of its own"}
+		}
+	}
+	return nil
+}
+
 // checkGrants refuses a module that imports what its claims do not grant.
 func checkGrants(c *claims.Claims, imports []component.Import) error {
 	for _, im := range imports {

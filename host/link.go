@@ -30,6 +30,9 @@ func (h *Host) PutLink(ctx context.Context, l lattice.Link) (lattice.Link, error
 		h.undoLink(ctx, l, before, had)
 		return l, err
 	}
+	if had && h.sideName(before) != h.sideName(l) {
+		h.unlink(ctx, before)
+	}
 	h.event("link.put", l.Source, map[string]string{"target": l.Target, "contract": l.Contract, "name": l.Name})
 	return stored, nil
 }
@@ -41,11 +44,20 @@ func (h *Host) undoLink(ctx context.Context, l, before lattice.Link, had bool) {
 		return
 	}
 	err := p.Unlink(ctx, l)
-	if had && before.Target == l.Target {
+	if had && h.sideName(before) == h.sideName(l) {
 		err = p.Link(ctx, before)
 	}
 	if err != nil {
 		h.log.Error("a link that could not be stored stays with its provider", "source", l.Source, "target", l.Target, "err", err)
+	}
+}
+
+// unlink takes a link from the provider that it no longer leads to. No call gets there any more.
+func (h *Host) unlink(ctx context.Context, l lattice.Link) {
+	if p := h.providerSide(l); p != nil {
+		if err := p.Unlink(ctx, l); err != nil {
+			h.log.Error("a provider keeps a link that leads elsewhere now", "source", l.Source, "target", l.Target, "err", err)
+		}
 	}
 }
 
@@ -178,11 +190,16 @@ func (h *Host) driver(name string) *providers.Driver {
 }
 
 // providerSide is the provider at either end of a link, or nil if both ends are actors.
-func (h *Host) providerSide(l lattice.Link) providers.Provider {
-	if p := h.providers[l.Target]; p != nil {
-		return p
+func (h *Host) providerSide(l lattice.Link) providers.Provider { return h.providers[h.sideName(l)] }
+
+// sideName is the name of that provider, or "".
+func (h *Host) sideName(l lattice.Link) string {
+	for _, end := range []string{l.Target, l.Source} {
+		if h.providers[end] != nil {
+			return end
+		}
 	}
-	return h.providers[l.Source]
+	return ""
 }
 
 func sorted(m map[string]string) []wasi.KV {

@@ -18,7 +18,8 @@ var _ control.Node = (*Host)(nil)
 
 // Inventory is what runs here.
 func (h *Host) Inventory(context.Context) (control.Inventory, error) {
-	inv := control.Inventory{Hosts: []control.HostInfo{h.info()}, Actors: []control.ActorInfo{}, Providers: []control.ProviderInfo{}, Links: h.links.List()}
+	inv := control.Inventory{Hosts: []control.HostInfo{h.info()}, Actors: []control.ActorInfo{}, Providers: []control.ProviderInfo{},
+		Links: append([]lattice.Link{}, h.links.List()...)}
 	for _, a := range *h.actors.Load() {
 		inv.Actors = append(inv.Actors, a.info(h.cfg.ID))
 	}
@@ -58,13 +59,13 @@ func (h *Host) Call(ctx context.Context, req control.CallRequest) (control.CallR
 		return control.CallReply{}, &lattice.Error{Kind: lattice.ErrInvalid, Msg: err.Error(), Hint: "its type is " + f.Type().String(), Err: err}
 	}
 	began := time.Now()
-	out, err := f.Call(ctx, args, nil, nil)
+	out, err := h.callActor(ctx, a, lattice.Invocation{Contract: lattice.ContractOf(req.Func), Target: a.id(), Op: req.Func, Payload: args})
 	if err != nil {
-		return control.CallReply{}, callError(a.claims.Name, err)
+		return control.CallReply{}, err
 	}
 	reply := control.CallReply{Took: control.Duration(time.Since(began))}
 	if f.Type().Result != nil {
-		reply.Result, err = wit.DecodeJSON(f.Type().Result, out)
+		reply.Result, err = wit.DecodeJSON(f.Type().Result, out.Payload)
 	}
 	return reply, err
 }

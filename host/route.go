@@ -2,10 +2,8 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/wattle-io/wattle/host/engine"
 	"github.com/wattle-io/wattle/lattice"
 )
 
@@ -35,7 +33,7 @@ func (h *Host) Invoke(ctx context.Context, inv lattice.Invocation) (lattice.Repl
 func (h *Host) callActor(ctx context.Context, a *actor, inv lattice.Invocation) (lattice.Reply, error) {
 	for {
 		reply, err := a.invoke(ctx, inv)
-		if !errors.Is(err, engine.ErrClosed) {
+		if !notBegun(err) {
 			return reply, err
 		}
 		next := h.actor(inv.Target)

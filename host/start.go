@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/wattle-io/wattle/host/engine"
@@ -29,24 +30,83 @@ func (h *Host) StartModule(ctx context.Context, file []byte, req control.StartRe
 }
 
 func (h *Host) start(ctx context.Context, file []byte, req control.StartRequest) (control.ActorInfo, error) {
-	c, wasm, err := claims.Verify(file, h.cfg.Trust, h.cfg.Now())
-	if err != nil {
-		return control.ActorInfo{}, refused(err)
-	}
-	if err := h.mayStart(c, req); err != nil {
-		return control.ActorInfo{}, err
-	}
-	a, err := h.newActor(ctx, c, wasm, req)
+	a, err := h.admit(ctx, file, req)
 	if err != nil {
 		return control.ActorInfo{}, err
 	}
-	if err := h.run(ctx, a); err != nil {
+	before, err := h.install(ctx, a)
+	if err != nil {
 		return control.ActorInfo{}, errors.Join(err, a.close(ctx))
 	}
+	h.drain(ctx, before)
 	info := a.info(h.cfg.ID)
 	info.Missing = h.missingLinks(a)
 	return info, nil
 }
+
+// admit decides whether a module may run here, and makes its actor. Nothing of it is visible yet. That it may not is told to the lattice.
+func (h *Host) admit(ctx context.Context, file []byte, req control.StartRequest) (*actor, error) {
+	c, wasm, err := claims.Verify(file, h.cfg.Trust, h.cfg.Now())
+	if err != nil {
+		err = refused(err)
+		h.refusal(file, &claims.Claims{}, err)
+		return nil, err
+	}
+	a, err := h.prepare(ctx, c, wasm, req)
+	if err != nil && ctx.Err() == nil {
+		h.refusal(file, c, err)
+	}
+	return a, err
+}
+
+// prepare is admit for claims that hold.
+func (h *Host) prepare(ctx context.Context, c *claims.Claims, wasm []byte, req control.StartRequest) (*actor, error) {
+	if err := narrowed(c); err != nil {
+		return nil, err
+	}
+	if err := checkLimits(req.Limits); err != nil {
+		return nil, err
+	}
+	if err := h.mayStart(c, req); err != nil {
+		return nil, err
+	}
+	return h.newActor(ctx, c, wasm, req)
+}
+
+// refusal tells the lattice that a module may not run here. Claims that were not believed are not repeated.
+func (h *Host) refusal(file []byte, c *claims.Claims, err error) {
+	h.log.Warn("a module is refused", "name", c.Name, "hash", control.ModuleHash(file), "err", err)
+	data := map[string]string{"hash": control.ModuleHash(file), "kind": lattice.KindOf(err).Error(), "reason": clip(err.Error())}
+	if c.Name != "" {
+		data["name"], data["version"] = c.Name, c.Version
+	}
+	h.event("actor.refused", c.ID, data)
+}
+
+// maxReason bounds the text of an event, in bytes.
+const maxReason = 2 << 10
+
+// clip keeps what may quote a hostile module short enough for an event.
+func clip(s string) string {
+	if len(s) > maxReason {
+		return strings.ToValidUTF8(s[:maxReason], "") + "…"
+	}
+	return s
+}
+
+// checkLimits refuses limits that cannot be kept. Zero is the default; an idle time below zero keeps instances for ever.
+func checkLimits(l control.Limits) error {
+	if l.Instances < 0 || l.Instances > maxInstances || l.Mailbox < 0 || l.Mailbox > maxMailbox || l.Timeout < 0 {
+		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: "limits of an actor that cannot be kept",
+			Hint: fmt.Sprintf("instances go up to %d, the mailbox up to %d, and no timeout is negative; 0 is the default", maxInstances, maxMailbox)}
+	}
+	return nil
+}
+
+const (
+	maxInstances = 10_000
+	maxMailbox   = 100_000 // a waiting call costs memory
+)
 
 // mayStart refuses a second version beside the one that runs.
 func (h *Host) mayStart(c *claims.Claims, req control.StartRequest) error {
@@ -105,49 +165,67 @@ func (h *Host) ownImports(a *actor) wit.Imports {
 	})
 }
 
-// run makes an actor visible, in the place of the one before, which ends its calls first.
-func (h *Host) run(ctx context.Context, a *actor) error {
+// install makes an actor visible, in the place of the one before, which gets no new calls and has to be drained.
+func (h *Host) install(ctx context.Context, a *actor) (before *actor, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.closed {
+		return nil, &lattice.Error{Kind: lattice.ErrUnavailable, Msg: "the host is being closed"}
+	}
+	if err := h.mayStart(a.claims, a.request); err != nil { // somebody else may have started it meanwhile
+		return nil, err
+	}
 	if a.request.Hash != "" {
 		if _, err := h.places.Put(ctx, control.Placement{Host: h.cfg.ID, Actor: a.id(), Start: a.request}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	before := h.setActor(a.id(), a)
-	if before != nil {
-		h.drain(ctx, before)
-	}
+	before = h.setActor(a.id(), a)
 	h.event("actor.started", a.id(), map[string]string{"name": a.claims.Name, "version": a.claims.Version, "hash": a.claims.Hash})
+	return before, nil
+}
+
+// Stop ends an actor, and that it is started again.
+func (h *Host) Stop(ctx context.Context, req control.StopRequest) error {
+	a, err := h.remove(ctx, req.Actor)
+	if err != nil {
+		return err
+	}
+	h.drain(ctx, a)
+	h.event("actor.stopped", a.id(), map[string]string{"name": a.claims.Name})
 	return nil
+}
+
+// remove takes an actor out of sight. It has to be drained.
+func (h *Host) remove(ctx context.Context, ref string) (*actor, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a, err := h.find(ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.places.Delete(ctx, h.cfg.ID, a.id()); err != nil {
+		return nil, err
+	}
+	return h.setActor(a.id(), nil), nil
 }
 
 // drainTime bounds how long the calls of a stopped or replaced actor may go on.
 const drainTime = 30 * time.Second
 
+// drain lets the calls of an actor end that gets no new ones; nil has none. That the command's sender gives up does not cut them off.
 func (h *Host) drain(ctx context.Context, a *actor) {
-	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	if a == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := a.close(ctx); err != nil {
 		h.log.Warn("calls of a stopped actor were cut off", "actor", a.claims.Name, "err", err)
 	}
-}
-
-// Stop ends an actor, and that it is started again.
-func (h *Host) Stop(ctx context.Context, req control.StopRequest) error {
-	a, err := h.find(req.Actor)
-	if err != nil {
-		return err
-	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err := h.places.Delete(ctx, h.cfg.ID, a.id()); err != nil {
-		return err
-	}
-	h.setActor(a.id(), nil)
-	h.drain(ctx, a)
-	h.event("actor.stopped", a.id(), map[string]string{"name": a.claims.Name})
-	return nil
+	delete(h.draining, a)
+	h.mu.Unlock()
 }
 
 func (h *Host) event(kind, subject string, data map[string]string) {

@@ -112,7 +112,7 @@ func (c *callContext) quickCheck() {
 
 func (c *callContext) ended(clock bool) *Error {
 	if c.in.stopped.Load() {
-		return errorf(ErrClosed, "the pool was closed before the call was done")
+		return stopped()
 	}
 	if err := c.Err(); err != nil {
 		return c.contextError(err)
@@ -129,7 +129,7 @@ func (c *callContext) ended(clock bool) *Error {
 func (c *callContext) contextError(err error) *Error {
 	switch {
 	case c.in.stopped.Load():
-		return errorf(ErrClosed, "the pool was closed before the call was done")
+		return stopped()
 	case errors.Is(err, context.DeadlineExceeded):
 		return errorf(ErrDeadline, "the call took longer than its caller or its limit of %v allows", c.limit)
 	}

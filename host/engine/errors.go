@@ -29,6 +29,9 @@ var (
 	ErrHandleResult  = errors.New("handle in result") // Func.Call of a function that returns handles; see CallHandles
 )
 
+// ErrStopped is the cause of an ErrClosed whose call had begun: the guest may have done a part of it. Without it the call has not begun.
+var ErrStopped = errors.New("stopped while it ran")
+
 // Error is what went wrong with a module or a call.
 type Error struct {
 	Kind  error  // one of the Err… above
@@ -75,6 +78,11 @@ func (e *ImportError) Unwrap() error { return ErrImport }
 
 func errorf(kind error, format string, a ...any) *Error {
 	return &Error{Kind: kind, Msg: fmt.Sprintf(format, a...)}
+}
+
+// stopped is the error of a call that the end of its pool cut off.
+func stopped() *Error {
+	return &Error{Kind: ErrClosed, Msg: "the pool was closed before the call was done", Err: ErrStopped}
 }
 
 // invalid wraps the error of a decoder or compiler.
