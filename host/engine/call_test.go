@@ -68,15 +68,15 @@ func TestRecordGoesThroughTheGuestUnchanged(t *testing.T) {
 func TestResourcesOfTheHost(t *testing.T) {
 	ctx, h := context.Background(), &testHost{}
 	pool := newPool(t, newEngine(t, Config{}), "basic", h, Limits{Instances: 1})
-	if out, err := function(t, pool, "calls", "make").Call(ctx, u32(41), nil, nil); err != nil || !bytes.Equal(out, u32(42)) || h.drops != 1 {
-		t.Fatalf("make: %v, %v, %d drops", out, err, h.drops)
+	if out, err := function(t, pool, "calls", "make").Call(ctx, u32(41), nil, nil); err != nil || !bytes.Equal(out, u32(42)) || h.drops.Load() != 1 {
+		t.Fatalf("make: %v, %v, %d drops", out, err, h.drops.Load())
 	}
 	c := &counter{host: h, n: 10}
 	count := args(func(e *wit.Encoder) { e.Uint(0); e.Uint(5) })
 	if out, err := function(t, pool, "calls", "count").Call(ctx, count, []any{c}, nil); err != nil || !bytes.Equal(out, u32(15)) {
 		t.Fatalf("count: %v, %v", out, err)
 	}
-	if h.drops != 1 {
+	if h.drops.Load() != 1 {
 		t.Fatal("a borrowed object was dropped")
 	}
 	if _, err := function(t, pool, "calls", "keep").Call(ctx, u32(0), []any{c}, nil); err != nil {
@@ -89,8 +89,8 @@ func TestResourcesOfTheHost(t *testing.T) {
 		t.Fatalf("give: %v", err)
 	}
 	_, objects, err := function(t, pool, "calls", "give").CallHandles(ctx, nil, nil, nil)
-	if err != nil || len(objects) != 1 || objects[0] != any(c) || h.drops != 1 {
-		t.Fatalf("give: %v, %v, %d drops", objects, err, h.drops)
+	if err != nil || len(objects) != 1 || objects[0] != any(c) || h.drops.Load() != 1 {
+		t.Fatalf("give: %v, %v, %d drops", objects, err, h.drops.Load())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,8 +119,8 @@ type testHost struct {
 	odd     []byte // result of odd
 	oddErr  error
 	entered chan struct{} // told when wait is called; may be nil
-	drops   int
-	made    int
+	drops   atomic.Int64
+	made    atomic.Int64
 }
 
 // counter is the resource.
@@ -128,7 +129,7 @@ type counter struct {
 	n    uint32
 }
 
-func (c *counter) Drop() { c.host.drops++ }
+func (c *counter) Drop() { c.host.drops.Add(1) }
 
 func (h *testHost) imports() wit.Imports {
 	const iface = "test:guest/host@1.0.0#"
@@ -159,7 +160,7 @@ func (h *testHost) imports() wit.Imports {
 			return ctx.Err()
 		},
 		iface + "[constructor]counter": func(_ context.Context, c *wit.Call) error {
-			h.made++
+			h.made.Add(1)
 			c.Give(&counter{h, c.Args.U32()})
 			return nil
 		},

@@ -69,6 +69,8 @@ func TestHostileGuestFailsOnlyItsCall(t *testing.T) {
 	}
 	if s := pool.Stats(); s.Failures != uint64(len(tests)) || s.Calls != 2*uint64(len(tests)) || s.Instances != 1 {
 		t.Errorf("stats: %+v", s)
+	} else if s.Fuel < slice || s.Time < 300*time.Millisecond {
+		t.Errorf("a call that spun for its 300 ms is not accounted: %+v", s)
 	}
 }
 
@@ -158,7 +160,7 @@ func TestBorrowThatIsKeptIsATrap(t *testing.T) {
 	if !errors.Is(err, ErrTrap) || !strings.Contains(err.Error(), "borrowed") {
 		t.Fatalf("got %v", err)
 	}
-	if h.drops != 0 {
+	if h.drops.Load() != 0 {
 		t.Error("a borrowed object was dropped")
 	}
 }
@@ -169,8 +171,8 @@ func TestHandlesAreDroppedWithTheInstance(t *testing.T) {
 	if _, err := function(t, pool, "hostile", "many-handles").Call(context.Background(), nil, nil, nil); !errors.Is(err, ErrHandles) {
 		t.Fatalf("got %v", err)
 	}
-	if h.made != 11 || h.drops != 11 {
-		t.Errorf("%d made, %d dropped", h.made, h.drops)
+	if h.made.Load() != 11 || h.drops.Load() != 11 {
+		t.Errorf("%d made, %d dropped", h.made.Load(), h.drops.Load())
 	}
 }
 
