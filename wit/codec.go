@@ -184,6 +184,10 @@ func (d *Decoder) Bool() bool {
 
 // Uint reads an unsigned number of at most bits bits.
 func (d *Decoder) Uint(bits uint) uint64 {
+	if d.off < len(d.Buf) && d.Buf[d.off] < 0x80 && bits >= 7 { // most lengths and cases take one byte
+		d.off++
+		return uint64(d.Buf[d.off-1])
+	}
 	var v uint64
 	for s := uint(0); s < bits; s += 7 {
 		b := d.Byte()

@@ -125,7 +125,7 @@ func (e *Engine) Load(ctx context.Context, wasm []byte) (*Program, error) {
 	select {
 	case <-l.done:
 	case <-ctx.Done():
-		e.abandon(hash, l)
+		e.unref(hash, l) // not the last one: who compiles has one too
 		return nil, ctx.Err()
 	}
 	if l.err != nil {
@@ -149,14 +149,6 @@ func (e *Engine) entry(hash [32]byte) (l *load, made bool, err error) {
 	}
 	l.refs++
 	return l, made, nil
-}
-
-// abandon gives up a reference to a load that may still be under way.
-func (e *Engine) abandon(hash [32]byte, l *load) {
-	go func() { // ends when the compilation, which has an owner, ends
-		<-l.done
-		e.unref(hash, l)
-	}()
 }
 
 // unref gives up a reference; the last one frees the program.

@@ -11,7 +11,7 @@ import (
 	"github.com/wattle-io/wattle/host/abi"
 )
 
-// The kinds of errors. All but the last seven are about one call: the instance that it ran on is thrown away, other calls go on.
+// The kinds of errors of calls. Whatever ends a call early, its instance is thrown away; other calls go on.
 var (
 	ErrTrap     = errors.New("guest trapped")         // unreachable, out of bounds, an invalid value or handle, exit, a host function's error
 	ErrDeadline = errors.New("deadline exceeded")     // the call took longer than its limit or its caller's deadline
@@ -19,7 +19,10 @@ var (
 	ErrMemory   = errors.New("memory limit")          // the guest's memory does not fit the limit
 	ErrStack    = errors.New("stack limit")           // runaway recursion
 	ErrHandles  = errors.New("too many open handles") // Limits.Handles
+)
 
+// The other kinds: of calls that did not begin, of modules, of pools.
+var (
 	ErrBusy          = errors.New("busy")             // all instances work and the queue is full
 	ErrClosed        = errors.New("closed")           // the pool or engine is closing or closed
 	ErrNoFunc        = errors.New("no such function") // the program does not export it
@@ -110,9 +113,14 @@ func callError(err error) *Error {
 		e.Msg = fmt.Sprintf("the guest exited with code %d", exit.ExitCode())
 	case strings.Contains(msg, "stack overflow"):
 		e.Kind = ErrStack
+	case strings.HasSuffix(msg, recovered):
+		e.Msg = "a host function panicked: " + strings.TrimSuffix(msg, recovered)
 	}
 	return e
 }
+
+// recovered is how wazero marks a Go panic that was not a trap. The whole text, with Go's stack, is that of Error.Err.
+const recovered = " (recovered by wazero)"
 
 func cleanTrace(s string) string {
 	s, _, _ = strings.Cut(s, "\n\nGo runtime stack trace:")

@@ -95,7 +95,9 @@ func (p *Pool) done(in *Instance, spent time.Duration, err *Error) {
 	gone := p.put(in)
 	last := p.closing && p.holds == 0
 	p.mu.Unlock()
-	p.settle(gone, last)
+	if gone != nil || last {
+		p.settle(gone, last)
+	}
 }
 
 // matches reports whether an exported interface is the wanted one: the same, of a compatible version, or any if the wanted

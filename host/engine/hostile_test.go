@@ -281,3 +281,24 @@ func TestBadResultOfAHostFunctionFailsTheCall(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPanicOfAHostFunctionFailsTheCall(t *testing.T) {
+	imports := (&testHost{}).imports()
+	imports["test:guest/host@1.0.0#odd"] = func(context.Context, *wit.Call) error {
+		var m map[string]int
+		m["x"] = 1
+		return nil
+	}
+	p := loadProgram(t, newEngine(t, Config{}), guest(t, "basic"))
+	pool, err := p.NewPool(PoolConfig{Imports: imports})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closePool(t, pool)
+	for range 2 {
+		_, err = function(t, pool, "calls", "ask").Call(context.Background(), nil, nil, nil)
+		if !errors.Is(err, ErrTrap) || !strings.Contains(err.Error(), "a host function panicked: assignment to entry in nil map") {
+			t.Fatalf("got %v", err)
+		}
+	}
+}

@@ -234,7 +234,7 @@ func (in *Instance) begin(ctx context.Context) {
 }
 
 // sampling is how many calls share one measurement of time, if they are too short to look at the clock anyway.
-const sampling = 16
+const sampling = 64
 
 // end ends the call and tells the time that it is accounted with.
 func (in *Instance) end() (spent time.Duration) {

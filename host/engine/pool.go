@@ -145,49 +145,46 @@ func (p *Program) bind(imports wit.Imports) ([]wit.HostFunc, error) {
 	return funcs, nil
 }
 
-// acquire gives the caller an instance of its own, until release or discard.
+// acquire gives the caller an instance of its own, until release or done.
 func (p *Pool) acquire(ctx context.Context) (*Instance, *Error) {
-	in, w, err := p.tryAcquire()
-	if err != nil {
-		return nil, err
-	}
-	if w != nil {
-		if in, err = p.wait(ctx, w); err != nil {
-			return nil, err
-		}
-	}
-	if in != nil {
-		return in, nil
-	}
-	return p.fresh(ctx)
-}
-
-// tryAcquire gives an idle instance, or a waiter, or neither: then the caller has to make an instance.
-func (p *Pool) tryAcquire() (*Instance, *waiter, *Error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closing {
-		return nil, nil, errorf(ErrClosed, "%s is being stopped", p.name)
-	}
-	if n := len(p.idle) - 1; n >= 0 {
+	if n := len(p.idle) - 1; n >= 0 && !p.closing {
 		in := p.idle[n]
 		p.idle[n] = nil
 		p.idle = p.idle[:n]
 		p.holds++
-		return in, nil, nil
+		p.mu.Unlock()
+		return in, nil
 	}
-	if p.reserved < p.limits.Instances {
+	w, err := p.reserve()
+	p.mu.Unlock()
+	switch {
+	case err != nil:
+		return nil, err
+	case w != nil:
+		if in, err := p.wait(ctx, w); in != nil || err != nil {
+			return in, err
+		}
+	}
+	return p.fresh(ctx)
+}
+
+// reserve gives a waiter, or nothing: then the caller has to make an instance. It needs mu.
+func (p *Pool) reserve() (*waiter, *Error) {
+	switch {
+	case p.closing:
+		return nil, errorf(ErrClosed, "%s is being stopped", p.name)
+	case p.reserved < p.limits.Instances:
 		p.reserved++
 		p.holds++
-		return nil, nil, nil
-	}
-	if len(p.waiting) >= p.limits.Queue {
-		return nil, nil, errorf(ErrBusy, "%s: all %d instances work and %d calls wait; try again later, or allow it more instances",
+		return nil, nil
+	case len(p.waiting) >= p.limits.Queue:
+		return nil, errorf(ErrBusy, "%s: all %d instances work and %d calls wait; try again later, or allow it more instances",
 			p.name, p.limits.Instances, p.limits.Queue)
 	}
 	w := &waiter{ch: make(chan *Instance, 1)}
 	p.waiting = append(p.waiting, w)
-	return nil, w, nil
+	return w, nil
 }
 
 func (p *Pool) wait(ctx context.Context, w *waiter) (*Instance, *Error) {

@@ -153,6 +153,11 @@ var i32x1 = []api.ValueType{api.ValueTypeI32}
 
 // trampolines makes the host module with the program's trampolines. They find their instance through the context.
 func (p *Program) trampolines(ctx context.Context) error {
+	for i := range p.plan.Trampolines {
+		if t := &p.plan.Trampolines[i]; t.Kind == component.Lower && t.Import < 0 {
+			return errorf(ErrInvalidModule, "calls between component instances are not supported yet")
+		}
+	}
 	if len(p.plan.Trampolines) == 0 {
 		return nil
 	}
