@@ -120,7 +120,7 @@ func (h *Host) mayStart(c *claims.Claims, req control.StartRequest) error {
 
 // refused turns what claims.Verify says into a refusal of the lattice.
 func refused(err error) error {
-	e := &lattice.Error{Kind: lattice.ErrDenied, Msg: err.Error(), Err: err}
+	e := &lattice.Error{Kind: lattice.KindOf(err), Msg: err.Error(), Err: err}
 	var c *claims.Error
 	if errors.As(err, &c) {
 		e.Msg, e.Hint = c.Msg, c.Hint
