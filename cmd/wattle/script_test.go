@@ -25,7 +25,7 @@ import (
 //
 // Besides the commands of testscript they have:
 //
-//	waitup DIR                 waits until the lattice of a state directory is being served
+//	waitup DIR                 waits until the lattice of a state directory is being served; $HTTP is its HTTP address
 //	waitfor FILE REGEXP        waits until a file has a match
 //	request DIR PATH [STATUS]  asks the HTTP server of DIR and leaves the answer in the file "answer"; the status is 200 unless given
 //	interrupt DIR              sends an interrupt to the process that serves DIR
@@ -112,7 +112,8 @@ func eventually(ts *testscript.TestScript, what string, done func() bool) {
 
 func waitUp(ts *testscript.TestScript, _ bool, args []string) {
 	eventually(ts, "the lattice of "+args[0], func() bool {
-		_, err := running(ts, args[0])
+		r, err := running(ts, args[0])
+		ts.Setenv("HTTP", r.HTTP)
 		return err == nil
 	})
 }
