@@ -244,6 +244,10 @@ func TestResourceOfTheGuest(t *testing.T) {
 	if out, err := function(t, pool, "things", "dropped").Call(ctx, nil, nil, nil); err != nil || !bytes.Equal(out, u32(42)) {
 		t.Fatalf("dropped: %v, %v", out, err)
 	}
+	// A destructor that runs inside of itself needs another function object each time.
+	if out, err := function(t, pool, "things", "descend").Call(ctx, u32(20), nil, nil); err != nil || !bytes.Equal(out, u32(21*22/2)) {
+		t.Fatalf("descend: %v, %v", out, err)
+	}
 	if _, err := function(t, pool, "things", "nest").Call(ctx, nil, nil, nil); !errors.Is(err, ErrStack) {
 		t.Fatalf("nest: %v", err)
 	}

@@ -13,10 +13,16 @@
     (call $rep (local.get $h))
     (call $drop (local.get $h)))
   (func (export "test:guest/things@1.0.0#dropped") (result i32) (global.get $dropped))
-  (func (export "test:guest/things@1.0.0#nest")
-    (global.set $deep (i32.const 1))
-    (call $drop (call $new (i32.const 1))))
-  ;; told to nest, each destructor makes and drops another one
-  (func (export "test:guest/things@1.0.0#[dtor]thing") (param i32)
-    (global.set $dropped (i32.add (global.get $dropped) (local.get 0)))
-    (if (global.get $deep) (then (call $drop (call $new (local.get 0)))))))
+  (func (export "test:guest/things@1.0.0#nest") (drop (call $descend (i32.const -1))))
+  (func $descend (export "test:guest/things@1.0.0#descend") (param $n i32) (result i32)
+    (global.set $deep (local.get $n))
+    (global.set $dropped (i32.const 0))
+    (call $drop (call $new (i32.const 1)))
+    (global.get $dropped))
+  ;; as often as $deep says, a destructor makes and drops another thing, and then counts its own
+  (func (export "test:guest/things@1.0.0#[dtor]thing") (param $rep i32)
+    (if (global.get $deep)
+      (then
+        (global.set $deep (i32.sub (global.get $deep) (i32.const 1)))
+        (call $drop (call $new (i32.add (local.get $rep) (i32.const 1))))))
+    (global.set $dropped (i32.add (global.get $dropped) (local.get $rep)))))
