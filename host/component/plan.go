@@ -24,7 +24,11 @@ type Plan struct {
 	Memories    []Item // memory slots
 	Funcs       []Item // slots of core functions that the host calls
 	Initialize  []int  // function slots called once, in order, after instantiation; they take and return nothing
-	Components  int    // number of component instances: each has a handle table and may-enter and may-leave flags
+	Components  int    // number of component instances: each has a handle table and a may-leave flag
+
+	// Missing is what a component asks of its host that no host has: core modules, components. With any of it the plan
+	// cannot be instantiated.
+	Missing []string
 }
 
 // Item is where something in the core index spaces comes from: an export of a core instance, or, if Instance is negative, a

@@ -12,6 +12,7 @@ var (
 	ErrMissingExport = errors.New("missing export")     // the module's own world says that it exports this
 	ErrSignature     = errors.New("wrong signature")    // the core function does not fit its WIT type
 	ErrUnsupported   = errors.New("unsupported module") // valid, but this host cannot run it
+	ErrImportType    = errors.New("import of another type")
 )
 
 // PlanError says which import or export of a module is wrong.

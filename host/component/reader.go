@@ -4,30 +4,44 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/wattle-io/wattle/host/wasmmod"
 )
 
-// ErrMalformed is the kind of every *DecodeError.
-var ErrMalformed = errors.New("malformed component binary")
+// The kinds of *DecodeError.
+var (
+	ErrMalformed = errors.New("malformed component binary") // the bytes do not follow the format
+	ErrInvalid   = errors.New("invalid component")          // the bytes are in order, but what they say breaks a rule of the component model
+)
 
 // DecodeError says where a binary is wrong.
 type DecodeError struct {
-	Offset int // in bytes, from the start of what was decoded; -1 if the bytes are in order but what they say is not
+	Offset int // in bytes, from the start of what was decoded; -1 if unknown
 	Msg    string
+
+	invalid bool
 }
 
 // Error gives "component: malformed component binary at byte 12: message".
 func (e *DecodeError) Error() string {
 	if e.Offset < 0 {
-		return fmt.Sprintf("component: %v: %s", ErrMalformed, e.Msg)
+		return fmt.Sprintf("component: %v: %s", e.Unwrap(), e.Msg)
 	}
-	return fmt.Sprintf("component: %v at byte %d: %s", ErrMalformed, e.Offset, e.Msg)
+	return fmt.Sprintf("component: %v at byte %d: %s", e.Unwrap(), e.Offset, e.Msg)
 }
 
-// Unwrap gives ErrMalformed.
-func (e *DecodeError) Unwrap() error { return ErrMalformed }
+// Unwrap gives ErrMalformed or ErrInvalid.
+func (e *DecodeError) Unwrap() error {
+	if e.invalid {
+		return ErrInvalid
+	}
+	return ErrMalformed
+}
 
-// maxName bounds names in bytes; the longest in WASI have about 70.
-const maxName = 1024
+const (
+	maxName     = 1024    // bytes of a name in an encoded world; the longest in WASI have about 70
+	maxFileName = 100_000 // the same in a component, for the names of core exports that languages mangle
+)
 
 // reader reads the primitives of the binary format. The first error sticks: from then on there is nothing left to read, counts are
 // 0 and loops over them end, so callers check err once.
@@ -36,11 +50,20 @@ type reader struct {
 	off  int
 	base int // offset of b in the whole, for messages
 	err  error
+	file *fileLimits // of a component; nil for an encoded world, which has types only
+}
+
+// fileLimits is what the readers of all parts of a component share.
+type fileLimits struct {
+	elements int               // of vectors that may still come: each costs memory many times its bytes
+	modules  []*wasmmod.Module // core modules so far
+	code     [][]byte          // their bytes
+	async    *PlanError        // the first thing found that this host does not run yet
 }
 
 func (r *reader) fail(format string, a ...any) {
 	if r.err == nil {
-		r.err = &DecodeError{r.base + r.off, fmt.Sprintf(format, a...)}
+		r.err = &DecodeError{Offset: r.base + r.off, Msg: fmt.Sprintf(format, a...)}
 		r.b, r.off, r.base = nil, 0, 0
 	}
 }
@@ -78,7 +101,7 @@ func (r *reader) take(n uint32) []byte {
 func (r *reader) sub() *reader {
 	n := r.u32()
 	base := r.base + r.off
-	return &reader{b: r.take(n), base: base, err: r.err}
+	return &reader{b: r.take(n), base: base, err: r.err, file: r.file}
 }
 
 // close makes an error of a sub-reader that of r, and bytes left over in it an error.
@@ -137,14 +160,23 @@ func (r *reader) count() int {
 		r.fail("vector of %d elements in %d bytes", n, len(r.b)-r.off)
 		return 0
 	}
+	if r.file != nil {
+		if r.file.elements -= int(n); r.file.elements < 0 {
+			r.fail("more than %d definitions, fields and names", maxElements)
+			return 0
+		}
+	}
 	return int(n)
 }
 
 // name reads a string.
 func (r *reader) name() string {
-	n := r.u32()
-	if n > maxName {
-		r.fail("name of %d bytes; at most %d", n, maxName)
+	n, most := r.u32(), uint32(maxName)
+	if r.file != nil {
+		most = maxFileName
+	}
+	if n > most {
+		r.fail("name of %d bytes; at most %d", n, most)
 		return ""
 	}
 	b := r.take(n)

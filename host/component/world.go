@@ -82,7 +82,8 @@ func checkEncoding(s *reader) {
 
 // typeExport reads an export of the outermost component, which can only be a type.
 func (r *reader) typeExport() decl {
-	d := decl{kind: exportDecl, name: r.externName(), desc: externDesc{sort: sortType}}
+	d := decl{kind: exportDecl, desc: externDesc{sort: sortType}}
+	d.name, d.attr = r.externName()
 	r.expect(sortType, "sort of an export")
 	d.desc.index = r.u32()
 	if r.byte() == 1 {

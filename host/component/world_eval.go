@@ -43,7 +43,7 @@ type instance struct {
 
 func (e *evaluator) fail(format string, a ...any) {
 	if e.err == nil {
-		e.err = &DecodeError{-1, fmt.Sprintf(format, a...)}
+		e.err = &DecodeError{Offset: -1, Msg: fmt.Sprintf(format, a...)}
 	}
 }
 

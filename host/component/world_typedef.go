@@ -33,8 +33,10 @@ type (
 	// decl is a declaration in a scope. Its use of the fields depends on the kind.
 	decl struct {
 		kind declKind
-		def  any    // typeDecl: *valDef, *funcDef or *scopeDef
+		def  any    // typeDecl: *valDef, *funcDef, *scopeDef or *resourceDef; coreTypeDecl: *coreFuncDef or *moduleTypeDef
+		sort byte   // aliases: what is picked
 		name string // of imports, exports and what an alias picks
+		attr nameAttributes
 		desc externDesc
 		a, b uint32 // aliasExport: instance; aliasOuter: count and index
 	}
@@ -53,14 +55,26 @@ const (
 	aliasOuter
 	importDecl
 	exportDecl
+	coreTypeDecl
 )
 
-// Sorts of definitions (Binary.md, "sort").
+// Sorts of definitions (Binary.md, "sort"). A core sort has its code and coreSort.
 const (
 	sortFunc      = 0x01
+	sortValue     = 0x02
 	sortType      = 0x03
 	sortComponent = 0x04
 	sortInstance  = 0x05
+
+	coreSort         = 0x80
+	sortCoreFunc     = coreSort
+	sortCoreTable    = coreSort | 0x01
+	sortCoreMemory   = coreSort | 0x02
+	sortCoreGlobal   = coreSort | 0x03
+	sortCoreTag      = coreSort | 0x04
+	sortCoreType     = coreSort | 0x10
+	sortCoreModule   = coreSort | 0x11
+	sortCoreInstance = coreSort | 0x12
 )
 
 // maxScopes bounds how deep scopes nest: an encoded world has three.
@@ -183,6 +197,16 @@ func (r *reader) valDef(b byte) any {
 		d.kind, d.parts = wit.Stream, []valRef{r.optional()}
 	case 0x65:
 		d.kind, d.parts = wit.Future, []valRef{r.optional()}
+	case 0x3f:
+		if r.file == nil {
+			r.fail("a world defines no resources")
+			return d
+		}
+		return r.resourceDef()
+	case 0x63:
+		r.unsupported("map type", "")
+		r.valType()
+		r.valType()
 	default:
 		r.fail("unknown type definition %#02x", b)
 	}
@@ -208,54 +232,103 @@ func (r *reader) funcDef(async bool) any {
 
 func (r *reader) decl(component bool, depth int) decl {
 	switch k := r.byte(); {
+	case k == 0 && r.file != nil:
+		return decl{kind: coreTypeDecl, def: r.coreType(0)}
 	case k == 1:
 		return decl{kind: typeDecl, def: r.definition(depth)}
 	case k == 2:
 		return r.alias()
 	case k == 3 && component:
-		return decl{kind: importDecl, name: r.externName(), desc: r.externDesc()}
+		return r.extern(importDecl)
 	case k == 4:
-		return decl{kind: exportDecl, name: r.externName(), desc: r.externDesc()}
+		return r.extern(exportDecl)
 	default:
 		r.fail("declaration %#02x has no place in a world", k)
 	}
 	return decl{}
 }
 
+func (r *reader) extern(k declKind) decl {
+	d := decl{kind: k}
+	d.name, d.attr = r.externName()
+	d.desc = r.externDesc()
+	return d
+}
+
 func (r *reader) alias() decl {
-	r.expect(sortType, "sort of an alias")
+	if r.file == nil {
+		r.expect(sortType, "sort of an alias")
+		return r.aliasTarget(sortType)
+	}
+	d := r.aliasTarget(r.sort())
+	types := d.sort == sortType || d.sort == sortInstance && d.kind == aliasExport || d.sort == sortCoreType && d.kind == aliasOuter
+	if r.err == nil && !types {
+		r.invalid("an alias in a type may only refer to types or instances")
+	}
+	return d
+}
+
+// aliasTarget reads what an alias refers to, apart from exports of core instances.
+func (r *reader) aliasTarget(sort byte) decl {
 	switch k := r.byte(); k {
 	case 0:
-		return decl{kind: aliasExport, a: r.u32(), name: r.name()}
+		return decl{kind: aliasExport, sort: sort, a: r.u32(), name: r.name()}
 	case 2:
-		return decl{kind: aliasOuter, a: r.u32(), b: r.u32()}
+		return decl{kind: aliasOuter, sort: sort, a: r.u32(), b: r.u32()}
 	default:
-		r.fail("alias of kind %#02x has no place in a world", k)
+		r.fail("alias of kind %#02x has no place here", k)
 	}
 	return decl{}
 }
 
-// externName reads the name of an import or export. Form 2 adds hints (a version suffix, the id of an implementation) that do not
-// change what is meant.
-func (r *reader) externName() string {
+// nameAttributes are hints beside a name (Binary.md, "nameattributes"). They do not change what is meant.
+type nameAttributes struct {
+	implements, versionSuffix, externalID *string
+}
+
+// externName reads the name of an import or export.
+func (r *reader) externName() (name string, attr nameAttributes) {
 	switch k := r.byte(); k {
 	case 0, 1:
-		return r.name()
+		return r.name(), attr
 	case 2:
-		name := r.name()
+		name = r.name()
 		for n := r.count(); n > 0 && r.err == nil; n-- {
-			r.byte()
-			r.name()
+			r.attribute(&attr)
 		}
-		return name
+		return name, attr
 	default:
 		r.fail("name of unknown form %#02x", k)
 	}
-	return ""
+	return "", attr
+}
+
+func (r *reader) attribute(to *nameAttributes) {
+	var at **string
+	switch k := r.byte(); k {
+	case 0:
+		at = &to.implements
+	case 1:
+		at = &to.versionSuffix
+	case 2:
+		at = &to.externalID
+	default:
+		r.fail("unknown attribute %#02x of a name", k)
+		return
+	}
+	s := r.name()
+	if *at != nil {
+		r.invalid("attribute of a name occurs twice")
+	}
+	*at = &s
 }
 
 func (r *reader) externDesc() externDesc {
 	d := externDesc{sort: r.byte()}
+	if r.file != nil && d.sort == 0 {
+		r.expect(0x11, "core sort of an import or export")
+		return externDesc{sort: sortCoreModule, index: r.u32()}
+	}
 	switch d.sort {
 	case sortFunc, sortComponent, sortInstance:
 		d.index = r.u32()

@@ -89,6 +89,7 @@ type Module struct {
 	types    []FuncSig
 	funcs    []uint32 // type of every function, imports first
 	globals  []byte   // value type of every global, imports first
+	mutable  []bool   // the same for mutability
 	tags     uint32
 	start    uint32
 	bodies   []body
@@ -116,6 +117,9 @@ func (m *Module) Export(name string) (Export, bool) {
 	}
 	return Export{}, false
 }
+
+// Global gives the type of a global, by its index as in Export.Index: its value type as in FuncSig, and whether it is mutable.
+func (m *Module) Global(index uint32) (typ byte, mutable bool) { return m.globals[index], m.mutable[index] }
 
 // CustomSections returns the custom sections whose names begin with prefix, in order.
 func (m *Module) CustomSections(prefix string) []CustomSection {

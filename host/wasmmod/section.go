@@ -143,7 +143,7 @@ func (m *Module) decodeImportDesc(r *reader, im *Import) {
 	case Global:
 		im.Type = r.globalType(types)
 		im.Mutable = r.off > 0 && r.err == nil && r.buf[r.off-1] == 1
-		m.globals = append(m.globals, im.Type)
+		m.globals, m.mutable = append(m.globals, im.Type), append(m.mutable, im.Mutable)
 		m.sharesTable = m.sharesTable || isFuncRef(im.Type)
 	case Tag:
 		m.decodeTag(r)
@@ -189,8 +189,9 @@ func (m *Module) decodeGlobals(r *reader) {
 	n := r.count("globals", maxGlobals)
 	for ; n > 0 && r.err == nil; n-- {
 		t := r.globalType(uint32(len(m.types)))
+		mutable := r.off > 0 && r.err == nil && r.buf[r.off-1] == 1
 		m.rewriteConst(r, nil, m.take)
-		m.globals = append(m.globals, t)
+		m.globals, m.mutable = append(m.globals, t), append(m.mutable, mutable)
 	}
 }
 

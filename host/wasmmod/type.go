@@ -78,6 +78,7 @@ type Limits struct {
 	Max    uint32 // meaningful if HasMax
 	HasMax bool
 	Shared bool
+	Elem   byte // of a table: type of its elements, as in FuncSig
 }
 
 // limits reads a limits type. 64-bit memories and tables are refused.
@@ -149,13 +150,15 @@ func (r *reader) globalType(types uint32) byte {
 
 // tableType reads a table type and gives its limits; the element type is checked only.
 func (r *reader) tableType(types uint32) Limits {
-	if t := r.valType(types); r.err == nil && !isFuncRef(t) && t != externref && t != exnref {
+	t := r.valType(types)
+	if r.err == nil && !isFuncRef(t) && t != externref && t != exnref {
 		r.malformed("table of %s", valTypeName(t))
 	}
 	l := r.limits()
 	if l.Shared {
 		r.malformed("shared table")
 	}
+	l.Elem = t
 	return l
 }
 

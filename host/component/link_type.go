@@ -1,0 +1,365 @@
+package component
+
+import (
+	"strings"
+
+	"github.com/wattle-io/wattle/wit"
+)
+
+// typeFacts is what is known of a value type, so that nobody has to walk it again: types share parts, and a short file can describe one
+// whose tree is exponentially large.
+type typeFacts struct {
+	nodes, depth uint64
+	size, align  uint64 // in a 64-bit memory, bytes
+	borrow       bool   // has a borrow in it
+	resource     bool   // has a handle in it
+	async        bool   // belongs to WASI 0.3
+}
+
+const (
+	maxTypeNodes = 1 << 16
+	maxTypeNest  = 100
+	maxValueSize = 1<<28 - 1 // CanonicalABI.md, MAX_VALUE_BYTE_LENGTH
+)
+
+// typeDef evaluates a type definition.
+func (l *linker) typeDef(s *scope, def any) any {
+	switch d := def.(type) {
+	case *valDef:
+		return l.value(s, d)
+	case *funcDef:
+		return l.function(s, d)
+	case *scopeDef:
+		return l.closure(s, d)
+	case *resourceDef:
+		l.fail("resources can only be defined within a concrete component")
+	}
+	l.fail("%T is no type", def)
+	return nil
+}
+
+func (l *linker) resource(s *scope, d *resourceDef) *wit.Resource {
+	r := &wit.Resource{}
+	t := &resourceType{number: -1, owner: s, comp: s.comp, name: r}
+	if d.hasDtor {
+		it := at(l, s.core[0], d.dtor, "core function")
+		if string(it.sig.Params) != "\x7f" || len(it.sig.Results) != 0 {
+			l.fail("wrong signature for a destructor: %v", it.sig)
+		}
+		t.dtor = &it
+	}
+	l.resources[r] = t
+	return r
+}
+
+// abstract makes a new resource type, of which only the name is known; under is what it stands for at run time.
+func (l *linker) abstract(iface, name string, under *resourceType) *wit.Resource {
+	r := &wit.Resource{Interface: iface, Name: name}
+	l.resources[r] = &resourceType{number: -1, under: under, name: r}
+	return r
+}
+
+// number gives a resource type its place in the plan.
+func (l *linker) number(t *resourceType) int {
+	if t.under != nil {
+		return l.number(t.under)
+	}
+	if t.number < 0 {
+		t.number = len(l.plan.Resources)
+		r := Resource{Interface: t.name.Interface, Name: t.name.Name, Defined: t.owner != nil, Component: t.comp, Destructor: -1}
+		if t.dtor != nil {
+			r.Destructor = l.funcSlot(t.dtor.item)
+		}
+		l.plan.Resources = append(l.plan.Resources, r)
+	}
+	return t.number
+}
+
+func (l *linker) resourceAt(s *scope, i uint32) *wit.Resource {
+	r, ok := at(l, s.types, i, "type").v.(*wit.Resource)
+	if !ok {
+		l.fail("type %d is not a resource type", i)
+	}
+	return r
+}
+
+func (l *linker) funcType(s *scope, i uint32) *wit.FuncType {
+	f, ok := at(l, s.types, i, "type").v.(*wit.FuncType)
+	if !ok {
+		l.fail("type %d is not a function type", i)
+	}
+	return f
+}
+
+func (l *linker) function(s *scope, d *funcDef) *wit.FuncType {
+	f := &wit.FuncType{Async: d.async, Result: l.ref(s, d.result)}
+	if f.Result != nil && l.facts[f.Result].borrow {
+		l.fail("a function result cannot contain a borrow type")
+	}
+	l.labels(d.names, "parameter")
+	for i, n := range d.names {
+		f.Params = append(f.Params, wit.Field{Name: n, Type: l.ref(s, d.params[i])})
+	}
+	return f
+}
+
+// labels checks that names differ, in more than case.
+func (l *linker) labels(names []string, what string) {
+	seen := make(map[string]string, len(names))
+	for _, n := range names {
+		key := strings.ToLower(n)
+		if old, ok := seen[key]; ok {
+			l.fail("%s name %q conflicts with previous name %q", what, n, old)
+		}
+		seen[key] = n
+	}
+}
+
+// ref looks up a value type; an absent one is nil.
+func (l *linker) ref(s *scope, r valRef) *wit.Type {
+	switch {
+	case !r.set:
+		return nil
+	case !r.ref:
+		return l.prim(r.prim)
+	}
+	t, ok := at(l, s.types, r.index, "type").v.(*wit.Type)
+	if !ok {
+		l.fail("type index %d is not a defined type", r.index)
+	}
+	return t
+}
+
+func (l *linker) prim(k wit.Kind) *wit.Type {
+	if l.prims[k] == nil {
+		l.prims[k] = l.built(&wit.Type{Kind: k})
+	}
+	return l.prims[k]
+}
+
+func (l *linker) value(s *scope, d *valDef) *wit.Type {
+	t := &wit.Type{Kind: d.kind, Len: d.len}
+	switch d.kind {
+	case wit.Own, wit.Borrow:
+		t.Resource = l.resourceAt(s, d.index)
+	case wit.Record, wit.Tuple, wit.Variant, wit.Enum, wit.Flags:
+		l.members(s, d, t)
+	case wit.Result:
+		t.OK, t.Err = l.ref(s, d.parts[0]), l.ref(s, d.parts[1])
+	case wit.List, wit.Option, wit.Stream, wit.Future:
+		if t.Elem = l.ref(s, d.parts[0]); d.kind == wit.Stream && t.Elem != nil && t.Elem.Kind == wit.Char {
+			l.fail("a stream of char is not valid at this time")
+		}
+	}
+	return l.built(t)
+}
+
+func (l *linker) members(s *scope, d *valDef, t *wit.Type) {
+	if len(d.labels) == 0 {
+		l.fail("%s type must have at least one member", d.kind)
+	}
+	if d.kind == wit.Flags && len(d.labels) > wit.MaxFlags {
+		l.fail("cannot have more than %d flags", wit.MaxFlags)
+	}
+	if d.kind != wit.Tuple {
+		l.labels(d.labels, d.kind.String())
+	}
+	t.Fields = make([]wit.Field, len(d.labels))
+	for i, n := range d.labels {
+		t.Fields[i] = wit.Field{Name: n, Type: l.ref(s, d.parts[i])}
+	}
+}
+
+// built notes the facts of a new type, and bounds it.
+func (l *linker) built(t *wit.Type) *wit.Type {
+	l.step()
+	f := typeFacts{nodes: 1, resource: t.Resource != nil, borrow: t.Kind == wit.Borrow, async: usesAsync(t.Kind)}
+	l.measure(t, &f)
+	switch {
+	case f.size > maxValueSize:
+		l.fail("type exceeds maximum byte size %d", maxValueSize)
+	case f.nodes > maxTypeNodes || f.depth > maxTypeNest:
+		l.unsupported("type", "it has %d parts and is %d deep; at most %d and %d", f.nodes, f.depth, maxTypeNodes, maxTypeNest)
+	}
+	l.facts[t] = f
+	return t
+}
+
+// measure computes sizes as the Canonical ABI does ("Element Size"), with 64-bit pointers: those bound the size of a type whatever
+// memory it will lie in.
+func (l *linker) measure(t *wit.Type, f *typeFacts) {
+	f.size, f.align = 4, 4
+	switch t.Kind {
+	case wit.Bool, wit.S8, wit.U8:
+		f.size, f.align = 1, 1
+	case wit.S16, wit.U16:
+		f.size, f.align = 2, 2
+	case wit.S64, wit.U64, wit.F64:
+		f.size, f.align = 8, 8
+	case wit.String:
+		f.size, f.align = 16, 8
+	case wit.Flags:
+		f.size = map[bool]uint64{true: 1, false: 2}[len(t.Fields) <= 8]
+		if len(t.Fields) > 16 {
+			f.size = 4
+		}
+		f.align = f.size
+	case wit.List:
+		e := l.part(t.Elem, f)
+		f.size, f.align = 16, 8
+		if t.Len > 0 {
+			f.size, f.align = e.size*uint64(t.Len), e.align
+		}
+	case wit.Record, wit.Tuple:
+		f.size, f.align = 0, 1
+		for i := range t.Fields {
+			e := l.part(t.Fields[i].Type, f)
+			f.size, f.align = roundUp(f.size, e.align)+e.size, max(f.align, e.align)
+		}
+		f.size = roundUp(f.size, f.align)
+	case wit.Variant, wit.Enum, wit.Option, wit.Result:
+		l.measureCases(t, f)
+	case wit.Stream, wit.Future:
+		l.part(t.Elem, f)
+	}
+}
+
+func (l *linker) measureCases(t *wit.Type, f *typeFacts) {
+	cases := t.Cases()
+	disc, size, align := uint64(1), uint64(0), uint64(1)
+	if len(cases) > 1<<8 {
+		disc = 2
+	}
+	if len(cases) > 1<<16 {
+		disc = 4
+	}
+	for i := range cases {
+		e := l.part(cases[i].Type, f)
+		size, align = max(size, e.size), max(align, e.align)
+	}
+	f.align = max(disc, align)
+	f.size = roundUp(roundUp(disc, align)+size, f.align)
+}
+
+func roundUp(n, align uint64) uint64 { return (n + align - 1) &^ (align - 1) }
+
+// part adds the facts of a part to those of the whole.
+func (l *linker) part(t *wit.Type, whole *typeFacts) typeFacts {
+	if t == nil {
+		return typeFacts{align: 1}
+	}
+	p := l.facts[t]
+	whole.nodes += p.nodes
+	whole.depth = max(whole.depth, p.depth+1)
+	whole.borrow, whole.resource, whole.async = whole.borrow || p.borrow, whole.resource || p.resource, whole.async || p.async
+	return p
+}
+
+// hasResources reports whether a type refers to resource types.
+func (l *linker) hasResources(v any) bool {
+	switch t := v.(type) {
+	case *wit.Resource:
+		return true
+	case *wit.Type:
+		return l.facts[t].resource
+	case *wit.FuncType:
+		for _, p := range t.Params {
+			if l.facts[p.Type].resource {
+				return true
+			}
+		}
+		return t.Result != nil && l.facts[t.Result].resource
+	case *closureType:
+		return t.free
+	}
+	return false
+}
+
+// rename gives an entity that is imported or exported its name. Types get a new identity with it.
+func (l *linker) rename(e entity, name string) entity {
+	t, ok := e.(typeEntity)
+	if !ok {
+		return e
+	}
+	switch v := t.v.(type) {
+	case *wit.Resource:
+		info := l.resources[v]
+		if info.name.Name == "" {
+			info.name.Name = name
+		}
+		r := &wit.Resource{Interface: v.Interface, Name: name}
+		l.resources[r] = info
+		return typeEntity{r, t.foreign}
+	case *wit.Type:
+		n := *v
+		n.Name = name
+		l.facts[&n] = l.facts[v]
+		if origin := l.origin(v); t.foreign && origin.Name != "" {
+			l.origins[&n] = origin
+		}
+		return typeEntity{&n, t.foreign}
+	}
+	return t
+}
+
+// origin is the type that the program declares, under whatever other names it goes.
+func (l *linker) origin(t *wit.Type) *wit.Type {
+	if o := l.origins[t]; o != nil {
+		return o
+	}
+	return t
+}
+
+// closure evaluates an instance or component type once, to check it.
+func (l *linker) closure(s *scope, d *scopeDef) *closureType {
+	c := &closureType{def: d, env: s}
+	dry, outer := l.dry, l.at
+	l.dry = true
+	exported := func(s *scope, d *decl) entity { return l.declare(s, &s.exports, d, nil) }
+	if d.component {
+		l.componentType(c, func(s *scope, d *decl) entity { return l.declare(s, &s.imports, d, nil) }, exported)
+	} else {
+		l.instanceType(c, exported)
+	}
+	l.dry, l.at = dry, outer
+	return c
+}
+
+// instanceType evaluates an instance type; exported gives the entity of each export.
+func (l *linker) instanceType(c *closureType, exported func(*scope, *decl) entity) *instEntity {
+	s := newScope(c.env, instanceTypeScope)
+	return l.declarations(s, c, nil, exported)
+}
+
+// componentType evaluates a component type. Without exported, its exports are abstract.
+func (l *linker) componentType(c *closureType, imported, exported func(*scope, *decl) entity) *instEntity {
+	s := newScope(c.env, componentTypeScope)
+	if exported == nil {
+		s.imports.trusted, s.exports.trusted = true, true
+		exported = func(s *scope, d *decl) entity { return l.declare(s, &s.exports, d, nil) }
+	}
+	return l.declarations(s, c, imported, exported)
+}
+
+func (l *linker) declarations(s *scope, c *closureType, imported, exported func(*scope, *decl) entity) *instEntity {
+	out := newInst()
+	for i := range c.def.decls {
+		l.step()
+		switch d := &c.def.decls[i]; d.kind {
+		case typeDecl:
+			s.types = append(s.types, typeEntity{v: l.typeDef(s, d.def)})
+		case coreTypeDecl:
+			s.coreTypes = append(s.coreTypes, l.coreType(s, d.def))
+		case aliasExport, aliasOuter:
+			l.alias(s, d, false)
+		case importDecl:
+			l.bind(s, imported(s, d))
+		case exportDecl:
+			e := exported(s, d)
+			l.bind(s, e)
+			out.add(d.name, e)
+		}
+	}
+	c.free = c.free || s.free
+	return out
+}
