@@ -117,6 +117,18 @@ func exactArgs(n int) cobra.PositionalArgs {
 	}
 }
 
+// require refuses a command line without these flags.
+func require(cmd *cobra.Command, flags ...string) {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range flags {
+			if !cmd.Flag(name).Changed {
+				return usagef("--%s is missing; see `%s --help`", name, cmd.CommandPath())
+			}
+		}
+		return nil
+	}
+}
+
 // home opens the state directory that the flags name.
 func (c *cli) home() (*home.Home, error) {
 	dir := c.dir

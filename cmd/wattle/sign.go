@@ -35,9 +35,7 @@ may use. The bytes of the module itself stay as they are. Signatures that FILE h
 	f.DurationVar(&s.after, "not-before", 0, "after what time the claims hold, e.g. 1h (default: at once)")
 	f.BoolVar(&s.add, "add", false, "keep the signatures that the file has, and add one")
 	f.StringVarP(&s.out, "output", "o", "", "file to write (default: FILE itself)")
-	for _, name := range []string{"issuer", "name", "version"} {
-		_ = cmd.MarkFlagRequired(name) // the flag is defined above
-	}
+	require(cmd, "issuer", "name", "version")
 	return cmd
 }
 

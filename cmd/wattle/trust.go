@@ -33,6 +33,6 @@ made. An issuer that was made here is trusted already.`,
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what to call the issuer: a-z, 0-9 and -")
-	_ = cmd.MarkFlagRequired("name") // the flag is defined above
+	require(cmd, "name")
 	return cmd
 }
