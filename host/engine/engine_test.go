@@ -65,7 +65,7 @@ func TestModulesThatCannotRunAreRefused(t *testing.T) {
 		"junk":           {"hello, world", ""},
 		"header only":    {"\x00asm", ""},
 		"truncated":      {basic[:len(basic)-7], ""},
-		"component":      {"\x00asm\x0d\x00\x01\x00", "component"},
+		"component":      {"\x00asm\x0d\x00\x01\x00\x0d\x00", "unknown section"},
 		"unknown import": {strings.Replace(basic, "greeting", "greetung", 1), "test:guest/host@1.0.0#greetung"},
 		"invalid code":   {strings.Replace(basic, "\x41\x80\x20\x24", "\x42\x80\x20\x24", 1), ""},
 	} {

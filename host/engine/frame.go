@@ -88,19 +88,43 @@ func (in *Instance) lower(t *component.Trampoline, stack []uint64) {
 	f.args = out
 	ret := t.Type.ReturnPointer(stack)
 	f.call.Reset(out, f.cx.Objects)
-	if err := in.callHost(t.Import, &f.call); err != nil {
-		panic(err)
-	}
-	f.cx.EndBorrows()
-	if out := f.call.Out(); len(out)+len(f.cx.Objects) > 0 {
-		clear(f.cx.Objects)
-		f.cx.Objects = append(f.cx.Objects[:0], out...)
+	if t.Lift >= 0 {
+		in.callGuest(t, f)
+	} else {
+		if err := in.callHost(t.Import, &f.call); err != nil {
+			panic(err)
+		}
+		f.cx.EndBorrows()
+		f.results(f.call.Out())
 	}
 	if err := f.cx.LowerResult(t.Type, f.call.Result.Buf, stack, ret); err != nil {
 		f.cx.DropObjects()
 		panic(valueError(err))
 	}
 	in.pop(f)
+}
+
+// results takes the objects behind the handles of a result in the place of those of the parameters.
+func (f *frame) results(objects []any) {
+	if len(objects)+len(f.cx.Objects) > 0 {
+		clear(f.cx.Objects)
+		f.cx.Objects = append(f.cx.Objects[:0], objects...)
+	}
+}
+
+// callGuest calls a function of another component instance of the program; f is the caller's frame.
+//
+// A component instance may be entered again while it runs, by way of another one: the specification allows it for synchronous
+// functions. maxNested bounds it.
+func (in *Instance) callGuest(t *component.Trampoline, f *frame) {
+	out, callee, err := in.enter(&in.pool.program.plan.Lifts[t.Lift], f.args, f.cx.Objects, f.call.Result.Buf[:0])
+	if err != nil {
+		panic(err)
+	}
+	f.call.Result.Buf = out
+	f.cx.EndBorrows()
+	f.results(callee.cx.Objects)
+	in.pop(callee)
 }
 
 // callHost calls the Go function behind an import.
@@ -174,14 +198,31 @@ func (in *Instance) resourceDrop(t *component.Trampoline, stack []uint64) {
 	}
 }
 
-// lift is "canon lift": the host calls an export. It appends the encoded result to out, and the objects behind its handles
-// to objects.
+// lift is "canon lift": the host calls an export. It appends the encoded result to out, and gives the objects behind its handles.
 func (in *Instance) lift(l *component.Lift, args []byte, handles []any, out []byte) ([]byte, []any, *Error) {
 	comp := &in.comps[l.Component]
 	if !comp.mayEnter {
 		return out, nil, errorf(ErrTrap, "the guest is entered again while it runs")
 	}
 	comp.mayEnter = false
+	out, f, err := in.enter(l, args, handles, out)
+	if err != nil {
+		return out, nil, err
+	}
+	var objects []any
+	if len(f.cx.Objects) > 0 {
+		if objects, err = f.objects(); err != nil {
+			return out, nil, err
+		}
+	}
+	in.pop(f)
+	comp.mayEnter = true
+	return out, objects, nil
+}
+
+// enter calls a lifted function. It gives the frame of the call, which has the objects behind the handles of the result; the
+// caller pops it.
+func (in *Instance) enter(l *component.Lift, args []byte, handles []any, out []byte) ([]byte, *frame, *Error) {
 	f := in.push(&l.Options, l.Component)
 	if len(handles) > 0 {
 		f.cx.Objects = append(f.cx.Objects, handles...)
@@ -201,20 +242,11 @@ func (in *Instance) lift(l *component.Lift, args []byte, handles []any, out []by
 		f.cx.DropTaken()
 		return out, nil, valueError(err)
 	}
-	err2 := in.postReturn(l, f)
-	if err2 != nil {
+	if err := in.postReturn(l, f); err != nil {
 		f.cx.DropTaken()
-		return out, nil, err2
+		return out, nil, err
 	}
-	var objects []any
-	if len(f.cx.Objects) > 0 {
-		if objects, err2 = f.objects(); err2 != nil {
-			return out, nil, err2
-		}
-	}
-	in.pop(f)
-	comp.mayEnter = true
-	return out, objects, nil
+	return out, f, nil
 }
 
 // objects are the objects behind the handles of a lifted result.

@@ -128,7 +128,7 @@ func (p *Program) bind(imports wit.Imports) ([]wit.HostFunc, error) {
 		compatible[wit.CanonicalName(wit.CompatibleName(iface), fn)] = f
 	}
 	funcs := make([]wit.HostFunc, len(p.plan.Imports))
-	var missing []string
+	missing := slices.Clone(p.plan.Missing)
 	for i, im := range p.plan.Imports {
 		name := wit.CanonicalName(im.Interface, im.Name)
 		if funcs[i] = imports[name]; funcs[i] == nil {

@@ -28,6 +28,7 @@ type Program struct {
 	owned   []wazero.CompiledModule // distinct ones, to be closed
 	host    api.Module              // the trampolines; nil if there are none
 	minimum uint64                  // bytes of memory that instantiation takes
+	tables  int                     // tables of all core instances
 	base    wazero.ModuleConfig
 }
 
@@ -47,10 +48,7 @@ func (p *Program) MinMemory() uint64 { return p.minimum }
 func (p *Program) Release() { p.engine.unref(p.hash, p.load) }
 
 func (e *Engine) compile(ctx context.Context, hash [32]byte, wasm []byte) (*Program, error) {
-	if wasmmod.IsComponent(wasm) {
-		return nil, errorf(ErrInvalidModule, "this is a component; this version runs core modules that follow the Canonical ABI")
-	}
-	plan, err := component.FromModule(wasm, e.cfg.Contracts)
+	plan, err := component.FromBinary(wasm, e.cfg.Contracts)
 	if err != nil {
 		return nil, invalid(err)
 	}
@@ -72,22 +70,48 @@ func (p *Program) build(ctx context.Context) error {
 	if err := p.trampolines(ctx); err != nil {
 		return err
 	}
+	used := make([]bool, len(p.plan.Modules))
 	seen := map[[32]byte]wazero.CompiledModule{}
 	for i := range p.plan.Instances {
-		wasm, err := p.prepare(&p.plan.Instances[i])
+		ci := &p.plan.Instances[i]
+		used[ci.Module] = true
+		wasm, err := p.prepare(ci)
 		if err != nil {
 			return invalid(err)
 		}
 		key := sha256.Sum256(wasm)
 		if seen[key] == nil {
-			c, err := p.engine.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, p.engine.cfg.CompileWorkers), wasm)
-			if err != nil {
-				return invalid(err)
+			if seen[key], err = p.compileModule(ctx, wasm); err != nil {
+				return err
 			}
-			seen[key] = c
-			p.owned = append(p.owned, c)
 		}
 		p.modules = append(p.modules, seen[key])
+	}
+	return p.checkUnused(ctx, used)
+}
+
+func (p *Program) compileModule(ctx context.Context, wasm []byte) (wazero.CompiledModule, error) {
+	c, err := p.engine.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, p.engine.cfg.CompileWorkers), wasm)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	p.owned = append(p.owned, c)
+	return c, nil
+}
+
+// checkUnused compiles the modules of a component that it never instantiates: a file is valid only as a whole.
+func (p *Program) checkUnused(ctx context.Context, used []bool) error {
+	for i, wasm := range p.plan.Modules {
+		if used[i] {
+			continue
+		}
+		wasm, err := wasmmod.Apply(wasm, wasmmod.Rewrite{Meter: true})
+		if err != nil {
+			return invalid(err)
+		}
+		if _, err := p.compileModule(ctx, wasm); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -102,14 +126,8 @@ func (p *Program) prepare(ci *component.CoreInstance) ([]byte, error) {
 	if err := p.checkHostImports(mod, ci); err != nil {
 		return nil, err
 	}
-	imported := 0
-	for _, im := range mod.Imports {
-		if im.Kind == wasmmod.Memory {
-			imported++
-		}
-	}
-	for _, m := range mod.Memories[imported:] {
-		p.minimum += uint64(m.Min) << 16
+	if err := p.count(mod); err != nil {
+		return nil, err
 	}
 	return wasmmod.Apply(wasm, wasmmod.Rewrite{Meter: true, TableMax: maxTable, Imports: func(im wasmmod.Import) (string, string) {
 		it, ok := ci.Imports[component.ImportName{Module: im.Module, Name: im.Name}]
@@ -123,6 +141,26 @@ func (p *Program) prepare(ci *component.CoreInstance) ([]byte, error) {
 	}})
 }
 
+// count adds up what an instance of the program takes: its memories, and its tables, which are bounded by their number.
+func (p *Program) count(mod *wasmmod.Module) error {
+	memories, tables := 0, 0
+	for _, im := range mod.Imports {
+		switch im.Kind {
+		case wasmmod.Memory:
+			memories++
+		case wasmmod.Table:
+			tables++
+		}
+	}
+	for _, m := range mod.Memories[memories:] {
+		p.minimum += uint64(m.Min) << 16
+	}
+	if p.tables += len(mod.Tables) - tables; p.tables > maxTables {
+		return fmt.Errorf("%d tables in all core instances; at most %d", p.tables, maxTables)
+	}
+	return nil
+}
+
 // Names that rewritten imports use; they mean something to the resolver of an instantiation only.
 const (
 	trampolineModule = "t"
@@ -131,6 +169,9 @@ const (
 
 // maxTable bounds the elements of a table: they lie in Go's heap, 8 bytes each.
 const maxTable = 1 << 17
+
+// maxTables bounds the tables of an instance, over all its core instances.
+const maxTables = 64
 
 // checkHostImports makes sure that what the plan leaves to the host's own module is there.
 func (p *Program) checkHostImports(mod *wasmmod.Module, ci *component.CoreInstance) error {

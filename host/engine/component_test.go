@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/wattle-io/wattle/wit"
+)
+
+// wastCommand is a command of a .wast file, as testdata/build.mjs of package component writes it.
+type wastCommand struct {
+	Line    int
+	Op      string // component, invalid, malformed, return, trap
+	Run     bool   // the component is instantiated
+	Wasm    []byte
+	Func    string
+	Args    []any
+	Results []any
+	Why     string
+}
+
+func wastFile(t testing.TB, path string) []wastCommand {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []wastCommand
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestComponentsBehaveAsTheSpecificationSays runs the .wast files: components, and what calls of their functions return or that they trap.
+func TestComponentsBehaveAsTheSpecificationSays(t *testing.T) {
+	files, err := filepath.Glob("../component/testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	e := newEngine(t, Config{Interpreter: true})
+	for _, path := range files {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			r := wastRunner{t: t, e: e}
+			for _, c := range wastFile(t, path) {
+				r.run(c)
+			}
+			r.drop()
+		})
+	}
+}
+
+// wastRunner keeps the component that the next assertions are about. After a trap they go on with a fresh instance.
+type wastRunner struct {
+	t    testing.TB
+	e    *Engine
+	pool *Pool
+}
+
+func (r *wastRunner) drop() {
+	if r.pool != nil {
+		r.pool.Close(context.Background())
+		r.pool = nil
+	}
+}
+
+func (r *wastRunner) run(c wastCommand) {
+	r.t.Helper()
+	switch c.Op {
+	case "component":
+		r.component(c)
+	case "invalid", "malformed":
+		if p, err := r.e.Load(context.Background(), c.Wasm); err == nil {
+			p.Release()
+			r.t.Errorf("line %d: passes, want: %s", c.Line, c.Why)
+		} else if !errors.Is(err, ErrInvalidModule) {
+			r.t.Errorf("line %d: untyped error %v", c.Line, err)
+		}
+	default:
+		r.assert(c)
+	}
+}
+
+func (r *wastRunner) component(c wastCommand) {
+	r.drop()
+	p, err := r.e.Load(context.Background(), c.Wasm)
+	if err != nil {
+		r.t.Errorf("line %d: %v", c.Line, err)
+		return
+	}
+	defer p.Release()
+	pool, err := p.NewPool(PoolConfig{Name: "test", Imports: wit.Imports{}, Limits: Limits{Instances: 1}})
+	if err != nil {
+		if c.Run {
+			r.t.Errorf("line %d: %v", c.Line, err)
+		}
+		return
+	}
+	r.pool = pool
+	in, failed := pool.acquire(context.Background())
+	if failed != nil {
+		if c.Run {
+			r.t.Errorf("line %d: instantiation: %v", c.Line, failed)
+		}
+		return
+	}
+	pool.release(in)
+}
+
+func (r *wastRunner) assert(c wastCommand) {
+	if r.pool == nil {
+		r.t.Errorf("line %d: no component to call", c.Line)
+		return
+	}
+	f, err := r.pool.Func("", c.Func)
+	if err != nil {
+		r.t.Errorf("line %d: %v", c.Line, err)
+		return
+	}
+	var args []byte
+	for i, p := range f.Type().Params {
+		v, _ := json.Marshal(c.Args[i])
+		if args, err = appendJSON(args, p.Type, v); err != nil {
+			r.t.Errorf("line %d: argument %d: %v", c.Line, i, err)
+			return
+		}
+	}
+	out, err := f.Call(context.Background(), args, nil, nil)
+	if c.Op == "trap" {
+		if !errors.Is(err, ErrTrap) && !errors.Is(err, ErrStack) {
+			r.t.Errorf("line %d: got %v, want a trap: %s", c.Line, err, c.Why)
+		}
+		return
+	}
+	if err != nil {
+		r.t.Errorf("line %d: %v", c.Line, err)
+		return
+	}
+	r.compare(c, f.Type().Result, out)
+}
+
+func (r *wastRunner) compare(c wastCommand, typ *wit.Type, out []byte) {
+	if typ == nil || len(c.Results) == 0 {
+		return
+	}
+	v, _ := json.Marshal(c.Results[0])
+	want, err := wit.EncodeJSONValue(typ, v)
+	if err != nil {
+		r.t.Errorf("line %d: result: %v", c.Line, err)
+	} else if string(out) != string(want) {
+		r.t.Errorf("line %d: got % x, want % x", c.Line, out, want)
+	}
+}
+
+func appendJSON(to []byte, t *wit.Type, v []byte) ([]byte, error) {
+	b, err := wit.EncodeJSONValue(t, v)
+	return append(to, b...), err
+}
