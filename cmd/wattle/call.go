@@ -18,7 +18,8 @@ func (c *cli) callCommand() *cobra.Command {
 		Short: "Call an exported function of an actor",
 		Long: `Calls FUNCTION, "package:interface/name@version#function", of ACTOR. JSON holds the arguments: an array in order, or an object by parameter name.
 They and the result follow the function's WIT types; a list<u8> is an array of numbers or a base64 string.`,
-		Example: `  wattle call hello 'example:hello/greeter@0.1.0#greet' '["Ada"]'`,
+		Example:           `  wattle call hello 'example:hello/greeter@0.1.0#greet' '["Ada"]'`,
+		ValidArgsFunction: c.complete(0, actorNames),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 || len(args) > 3 {
 				return usagef("usage: %s", cmd.UseLine())

@@ -16,9 +16,10 @@ import (
 
 func (c *cli) logsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "logs [ACTOR]",
-		Short:   "Show what actors log, as it comes",
-		Example: "  wattle logs counter",
+		Use:               "logs [ACTOR]",
+		Short:             "Show what actors log, as it comes",
+		Example:           "  wattle logs counter",
+		ValidArgsFunction: c.complete(0, actorNames),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("usage: %s", cmd.UseLine())

@@ -10,11 +10,12 @@ import (
 
 func (c *cli) stopCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "stop ACTOR",
-		Short:   "Stop an actor",
-		Long:    "Lets the running calls of ACTOR (a name or id) end and stops it. Its links and what it stored stay.",
-		Example: "  wattle stop counter",
-		Args:    exactArgs(1),
+		Use:               "stop ACTOR",
+		Short:             "Stop an actor",
+		Long:              "Lets the running calls of ACTOR (a name or id) end and stops it. Its links and what it stored stay.",
+		Example:           "  wattle stop counter",
+		ValidArgsFunction: c.complete(0, actorNames),
+		Args:              exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, done, err := c.client(cmd.Context())
 			if err != nil {
