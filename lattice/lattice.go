@@ -46,6 +46,8 @@ type Invocation struct {
 	Body io.Reader
 	// Stream takes a streamed reply. With nil, an operation that streams fails with ErrUnsupported.
 	Stream ReplyWriter
+	// Idempotent says that the call may be carried out twice without harm, so that it may be repeated elsewhere when its answer is lost.
+	Idempotent bool
 }
 
 // Reply is the result of an invocation.
