@@ -1,0 +1,46 @@
+;; A small HTTP actor: 200 and "ok\n" to every request.
+(module
+  (import "wasi:http/types@0.2.0" "[constructor]fields" (func $fields (result i32)))
+  (import "wasi:http/types@0.2.0" "[constructor]outgoing-response" (func $response (param i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]outgoing-response.body" (func $body (param i32 i32)))
+  (import "wasi:http/types@0.2.0" "[static]response-outparam.set"
+    (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.0" "[method]outgoing-body.write" (func $write (param i32 i32)))
+  (import "wasi:http/types@0.2.0" "[static]outgoing-body.finish" (func $finish (param i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.0" "[resource-drop]incoming-request" (func $drop_request (param i32)))
+  (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush" (func $send (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.0" "[resource-drop]output-stream" (func $drop_stream (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "ok\n")
+  (global $heap (mut i32) (i32.const 4096))
+
+  (func (export "cabi_realloc") (param $old i32) (param $oldsize i32) (param $align i32) (param $size i32) (result i32)
+    (local $p i32)
+    (local.set $p (i32.and
+      (i32.add (global.get $heap) (i32.sub (local.get $align) (i32.const 1)))
+      (i32.sub (i32.const 0) (local.get $align))))
+    (global.set $heap (i32.add (local.get $p) (local.get $size)))
+    (if (i32.gt_u (global.get $heap) (i32.const 65536)) (then (unreachable)))
+    (local.get $p))
+
+  (func $handle_at_36 (result i32) ;; result<own<…>> at 32: the case, and at 36 the handle
+    (if (i32.load8_u (i32.const 32)) (then (unreachable)))
+    (i32.load (i32.const 36)))
+
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (local $r i32) (local $b i32) (local $s i32)
+    (global.set $heap (i32.const 4096))
+    (call $drop_request (local.get $request))
+    (local.set $r (call $response (call $fields)))
+    (call $body (local.get $r) (i32.const 32))
+    (local.set $b (call $handle_at_36))
+    (call $set (local.get $out) (i32.const 0) (local.get $r) (i32.const 0) (i64.const 0)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+    (call $write (local.get $b) (i32.const 32))
+    (local.set $s (call $handle_at_36))
+    (call $send (local.get $s) (i32.const 0) (i32.const 3) (i32.const 32))
+    (if (i32.load8_u (i32.const 32)) (then (unreachable)))
+    (call $drop_stream (local.get $s))
+    (call $finish (local.get $b) (i32.const 0) (i32.const 0) (i32.const 64))
+    (if (i32.load8_u (i32.const 64)) (then (unreachable))))
+)
