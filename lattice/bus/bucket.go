@@ -36,6 +36,8 @@ type BucketConfig struct {
 	Name     string // A-Z, a-z, 0-9, - and _
 	MaxValue int32  // bytes of one value
 	MaxBytes int64  // of all; a write beyond is ErrLimit
+	// TTL is after how long a record is forgotten, without a marker; never unless given.
+	TTL time.Duration
 }
 
 // OpenBucket makes the bucket if there is none and returns it. Only RoleService has the right to.
@@ -45,7 +47,7 @@ func OpenBucket(ctx context.Context, nc *nats.Conn, cfg BucketConfig) (*Bucket, 
 		return nil, err
 	}
 	_, err = b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: cfg.Name, MaxValueSize: cfg.MaxValue, MaxBytes: cfg.MaxBytes, History: 1, Storage: jetstream.FileStorage,
+		Bucket: cfg.Name, MaxValueSize: cfg.MaxValue, MaxBytes: cfg.MaxBytes, History: 1, Storage: jetstream.FileStorage, TTL: cfg.TTL,
 		RePublish: &jetstream.RePublish{Source: "$KV." + cfg.Name + ".>", Destination: "kvup." + cfg.Name + ".>"},
 	})
 	if err != nil {
@@ -69,7 +71,12 @@ func (b *Bucket) Put(ctx context.Context, key string, value []byte, revision uin
 	return b.write(ctx, "put", &nats.Msg{Subject: b.subject(key), Data: value}, key, revision)
 }
 
-// Delete marks the key as deleted if its revision is still the given one, and returns the revision of the marker.
+// Create writes the value if the key never had one, nor a marker: ErrConflict otherwise.
+func (b *Bucket) Create(ctx context.Context, key string, value []byte) (uint64, error) {
+	return b.publish(ctx, "create", &nats.Msg{Subject: b.subject(key), Data: value}, key, jetstream.WithExpectLastSequencePerSubject(0))
+}
+
+// Delete marks the key as deleted if its revision is still the given one (or whatever it is, with 0), and returns the revision of the marker.
 func (b *Bucket) Delete(ctx context.Context, key string, revision uint64) (uint64, error) {
 	marker := &nats.Msg{Subject: b.subject(key), Header: nats.Header{opHeader: {"DEL"}}}
 	return b.write(ctx, "delete", marker, key, revision)
@@ -80,15 +87,18 @@ const opHeader = "KV-Operation" // DEL and PURGE are markers of deletion
 func (b *Bucket) subject(key string) string { return APIPrefix + "$KV." + b.name + "." + key }
 
 func (b *Bucket) write(ctx context.Context, verb string, m *nats.Msg, key string, revision uint64) (uint64, error) {
+	if revision == 0 {
+		return b.publish(ctx, verb, m, key)
+	}
+	return b.publish(ctx, verb, m, key, jetstream.WithExpectLastSequencePerSubject(revision))
+}
+
+func (b *Bucket) publish(ctx context.Context, verb string, m *nats.Msg, key string, opts ...jetstream.PublishOpt) (uint64, error) {
 	if err := checkKey(key); err != nil {
 		return 0, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	var opts []jetstream.PublishOpt
-	if revision != 0 {
-		opts = append(opts, jetstream.WithExpectLastSequencePerSubject(revision))
-	}
 	ack, err := b.js.PublishMsg(ctx, m, opts...)
 	if err != nil {
 		return 0, b.fail(verb, key, err)

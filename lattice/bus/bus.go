@@ -1,5 +1,6 @@
-// Package bus is the lattice's wire: an embedded NATS server with JetStream (the hub), the identity that its trust rests on,
-// the roles that say who may publish what, connections, and small revision-checked records (Bucket).
+// Package bus is the lattice's wire: embedded NATS servers with JetStream (a Hub, and a Leaf in each host that joins it), the identity
+// that their trust rests on, the roles that say who may publish what, how a host joins (Token, ServeEnroll, Enroll), connections, and small
+// revision-checked records (Bucket).
 //
 // It knows nothing of actors, links or commands: those are the packages above it. It is the only package that imports nats-server.
 //
@@ -18,7 +19,9 @@
 //	rpc.<dst H>.<src H>.<T>.<S>.<op> invocations: permissions prove both ends
 //	evt.<H>.<kind> hb.<H> log.<H>.<S> telemetry, own host only
 //	kvup.<bucket>.<key>              what changed in a bucket
+//	enroll.<U>                       joining and renewal, see ServeEnroll
 //	_R.<U>.<random>                  replies to user U
+//	loc.>                            within one host, never on the wire
 package bus
 
 import "time"
@@ -36,4 +39,17 @@ const (
 
 	connectTimeout = 5 * time.Second
 	readyTimeout   = 10 * time.Second
+
+	// A silent peer is given up after maxPingsOut pings: within three seconds.
+	pingInterval = time.Second
+	maxPingsOut  = 2
+	// handshakeSeconds bounds TLS and the proof of a credential, each.
+	handshakeSeconds = 2
+
+	// enrollPrefix is what a host or a holder of a join token asks the hub on; its user id follows.
+	enrollPrefix = "enroll."
+	// linkSubject tells the connections of a host whether its link to the hub is up. What starts with "loc." never leaves the host.
+	linkSubject = "loc.link"
+	linkUp      = "up"
+	linkDown    = "down"
 )

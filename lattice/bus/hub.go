@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -26,7 +27,16 @@ type HubConfig struct {
 	Listen string
 	// Public allows Listen to be an address that other machines can reach.
 	Public bool
-	// Name of the server, for people; "hub" unless given.
+	// LeafListen is host:port where hosts join as leaves, as "0.0.0.0:7422"; none unless given. It speaks TLS with the hub's own
+	// certificate and admits only holders of credentials, so it may be public.
+	LeafListen string
+	// Websocket is host:port where hosts (and people) that cannot reach LeafListen join by wss://; none unless given.
+	Websocket string
+	// Advertise is where hosts reach the hub, if it is not where it listens: host, host:port or URL (tls://, wss://).
+	Advertise []string
+	// Cluster makes the hub one of several; see ClusterConfig. Alone unless given.
+	Cluster *ClusterConfig
+	// Name of the server, for people; "hub" unless given. In a cluster each needs its own.
 	Name string
 	// Log takes what the NATS server says; discarded unless given.
 	Log *slog.Logger
@@ -36,9 +46,17 @@ type HubConfig struct {
 
 // Hub is a running embedded NATS server with JetStream.
 type Hub struct {
-	server *server.Server
-	lock   *flock.Flock
-	log    *slog.Logger
+	server   *server.Server
+	lock     *flock.Flock
+	log      *slog.Logger
+	dir      string
+	pin      Pin
+	leaves   []string // URLs
+	accounts *server.MemAccResolver
+
+	trust    sync.Mutex  // guards what follows
+	identity *Identity   // see Trust
+	revoked  revocations // see Revoke
 }
 
 // minFree is how much of the disk must be free for a hub to start.
@@ -51,7 +69,7 @@ func StartHub(ctx context.Context, cfg HubConfig) (*Hub, error) {
 	if cfg.Identity == nil || cfg.Dir == "" {
 		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: "a hub needs an identity and a directory"}
 	}
-	addr, err := checkListen(ctx, cfg)
+	ports, err := checkPorts(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +77,8 @@ func StartHub(ctx context.Context, cfg HubConfig) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	hub := &Hub{lock: lock, log: cfg.Log}
-	if err := hub.start(ctx, cfg, addr); err != nil {
+	hub := &Hub{lock: lock, log: cfg.Log, dir: cfg.Dir, identity: cfg.Identity, accounts: &server.MemAccResolver{}}
+	if err := hub.start(ctx, cfg, ports); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return hub, nil
@@ -79,8 +97,8 @@ func (cfg HubConfig) withDefaults() HubConfig {
 	return cfg
 }
 
-func (h *Hub) start(ctx context.Context, cfg HubConfig, addr *net.TCPAddr) error {
-	opts, err := serverOptions(cfg, addr)
+func (h *Hub) start(ctx context.Context, cfg HubConfig, ports hubPorts) error {
+	opts, err := h.options(cfg, ports)
 	if err != nil {
 		return fmt.Errorf("bus: hub: %w", err)
 	}
@@ -90,16 +108,21 @@ func (h *Hub) start(ctx context.Context, cfg HubConfig, addr *net.TCPAddr) error
 	log := &serverLog{log: cfg.Log}
 	h.server.SetLogger(log, false, false)
 	h.server.Start()
-	wait := readyTimeout
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline))
-	}
-	ready := log.fatal.Load() == nil && h.server.ReadyForConnections(wait) && h.server.JetStreamEnabled()
+	ready := log.fatal.Load() == nil && h.server.ReadyForConnections(patience(ctx)) && h.server.JetStreamEnabled()
 	if why := log.fatal.Load(); why != nil || !ready || ctx.Err() != nil {
 		h.stop()
 		return notReady(why, ctx.Err())
 	}
+	h.leaves = leafURLs(cfg, ports)
 	return nil
+}
+
+// patience is how long a server may take to get ready.
+func patience(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(readyTimeout, time.Until(deadline))
+	}
+	return readyTimeout
 }
 
 func notReady(why *string, cause error) error {
@@ -110,23 +133,30 @@ func notReady(why *string, cause error) error {
 	return e
 }
 
-func serverOptions(cfg HubConfig, addr *net.TCPAddr) (*server.Options, error) {
+func (h *Hub) options(cfg HubConfig, ports hubPorts) (*server.Options, error) {
 	id := cfg.Identity
-	accounts := &server.MemAccResolver{}
-	if err := errors.Join(accounts.Store(id.id, id.accountJ), accounts.Store(id.systemID, id.systemJWT)); err != nil {
+	var err error
+	if h.revoked, err = loadRevocations(cfg.Dir); err != nil {
+		return nil, err
+	}
+	_, account, err := id.accountClaims(h.revoked)
+	if err = errors.Join(err, h.accounts.Store(id.id, account), h.accounts.Store(id.systemID, id.systemJWT)); err != nil {
 		return nil, err
 	}
 	o := &server.Options{
-		ServerName: cfg.Name, Host: addr.IP.String(), Port: addr.Port, NoSigs: true,
+		ServerName: cfg.Name, Host: ports.client.IP.String(), Port: ports.client.Port, NoSigs: true,
 		JetStream: true, JetStreamDomain: Domain, StoreDir: cfg.Dir, SyncAlways: cfg.SyncAlways, DisableJetStreamBanner: true,
-		MaxPayload: MaxPayload, AuthTimeout: 2,
-		SystemAccount: id.systemID, AccountResolver: accounts,
+		MaxPayload: MaxPayload, AuthTimeout: handshakeSeconds, PingInterval: pingInterval, MaxPingsOut: maxPingsOut,
+		SystemAccount: id.systemID, AccountResolver: h.accounts,
 	}
 	o.TrustedOperators = append(o.TrustedOperators, id.operatorClaims)
 	if o.Port == 0 {
 		o.Port = server.RANDOM_PORT
 	}
-	return o, nil
+	if err := h.listenForLeaves(o, cfg, ports); err != nil {
+		return nil, err
+	}
+	return o, cfg.Cluster.apply(o, id)
 }
 
 // lockStore makes the directory and takes its lock. JetStream has none of its own, and two servers on one store destroy it.

@@ -17,6 +17,7 @@ type Identity struct {
 	system   nkeys.KeyPair
 	account  nkeys.KeyPair
 	roles    map[Role]nkeys.KeyPair
+	retiring map[Role]nkeys.KeyPair // see Rotate
 
 	id                               string // of the lattice account, A…
 	systemID                         string
@@ -50,9 +51,12 @@ func (id *Identity) ID() string { return id.id }
 // assemble makes an identity of its keys. The JWTs are made anew each time, so that they always have the roles of this version.
 func assemble(name string, keys map[string]nkeys.KeyPair) (*Identity, error) {
 	id := &Identity{name: name, operator: keys["operator"], system: keys["system"], account: keys["lattice"],
-		roles: make(map[Role]nkeys.KeyPair)}
+		roles: make(map[Role]nkeys.KeyPair), retiring: make(map[Role]nkeys.KeyPair)}
 	for _, r := range Roles() {
 		id.roles[r] = keys[roleFile(r)]
+		if old := keys[retiringFile(r)]; old != nil {
+			id.retiring[r] = old
+		}
 	}
 	for _, step := range []func() error{id.signAccount, id.signSystem, id.signOperator} {
 		if err := step(); err != nil {
@@ -66,21 +70,36 @@ func (id *Identity) signAccount() (err error) {
 	if id.id, err = id.account.PublicKey(); err != nil {
 		return err
 	}
+	_, id.accountJ, err = id.accountClaims(nil)
+	return err
+}
+
+// accountClaims is what the hub knows of the lattice: the keys of the roles with their permissions, and which credentials count no more.
+func (id *Identity) accountClaims(revoked revocations) (*jwt.AccountClaims, string, error) {
 	c := jwt.NewAccountClaims(id.id)
 	c.Name = id.name
 	c.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: jwt.NoLimit, DiskStorage: jwt.NoLimit, Streams: jwt.NoLimit,
 		Consumer: jwt.NoLimit}
 	c.Limits.DisallowBearer = true
 	for _, r := range Roles() {
-		scope := jwt.NewUserScope()
-		if scope.Key, err = id.roles[r].PublicKey(); err != nil {
-			return err
+		for _, kp := range []nkeys.KeyPair{id.roles[r], id.retiring[r]} {
+			if kp == nil {
+				continue
+			}
+			pub, err := kp.PublicKey()
+			if err != nil {
+				return nil, "", err
+			}
+			scope := jwt.NewUserScope()
+			scope.Key, scope.Role, scope.Template = pub, string(r), r.template()
+			c.SigningKeys.AddScopedSigner(scope)
 		}
-		scope.Role, scope.Template = string(r), r.template()
-		c.SigningKeys.AddScopedSigner(scope)
 	}
-	id.accountJ, err = c.Encode(id.operator)
-	return err
+	for user, at := range revoked {
+		c.RevokeAt(user, time.Unix(at, 0))
+	}
+	token, err := c.Encode(id.operator)
+	return c, token, err
 }
 
 func (id *Identity) signSystem() (err error) {
@@ -123,26 +142,35 @@ func (id *Identity) Renew(u *User, role Role, name string, ttl time.Duration) (*
 }
 
 func (id *Identity) issue(kp nkeys.KeyPair, role Role, name string, ttl time.Duration) (*User, error) {
-	if !role.Valid() {
-		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("there is no role %.40q", string(role)),
-			Hint: fmt.Sprintf("roles are %v", Roles())}
-	}
-	if ttl < 0 {
-		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: "a credential cannot expire before it is made"}
-	}
 	pub, err := kp.PublicKey()
 	if err != nil {
 		return nil, fmt.Errorf("bus: user %q: %w", name, err)
 	}
+	token, err := id.credential(pub, role, name, ttl)
+	if err != nil {
+		return nil, err
+	}
+	return newUser(kp, token)
+}
+
+// credential signs for a key that somebody else may hold. Tags are kept in the credential, for whoever reads it.
+func (id *Identity) credential(pub string, role Role, name string, ttl time.Duration, tags ...string) (string, error) {
+	if !role.Valid() {
+		return "", &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("there is no role %.40q", string(role)),
+			Hint: fmt.Sprintf("roles are %v", Roles())}
+	}
+	if ttl < 0 {
+		return "", &lattice.Error{Kind: lattice.ErrInvalid, Msg: "a credential cannot expire before it is made"}
+	}
 	c := jwt.NewUserClaims(pub)
-	c.Name, c.IssuerAccount = name, id.id
+	c.Name, c.IssuerAccount, c.Tags = name, id.id, tags
 	c.SetScoped(true)
 	if ttl > 0 {
 		c.Expires = time.Now().Add(ttl).Unix()
 	}
 	token, err := c.Encode(id.roles[role])
 	if err != nil {
-		return nil, fmt.Errorf("bus: sign credential of user %q: %w", name, err)
+		return "", fmt.Errorf("bus: sign credential of user %q: %w", name, err)
 	}
-	return newUser(kp, token)
+	return token, nil
 }

@@ -56,7 +56,7 @@ func TestIdentityFilesAreForTheOwnerOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 8 {
+	if err != nil || len(files) != 9 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	checkMode(t, dir, 0o700)

@@ -20,6 +20,7 @@ import (
 //	system.nk     seed SA…, the account of the server's own events
 //	lattice.nk    seed SA…, the lattice account
 //	role-R.nk     seed SA…, the signing key of role R
+//	role-R.old.nk seed SA…, the one before, while credentials that it signed still count
 type keyFile struct {
 	name   string
 	prefix nkeys.PrefixByte
@@ -33,7 +34,8 @@ func keyFiles() []keyFile {
 	return files
 }
 
-func roleFile(r Role) string { return "role-" + string(r) }
+func roleFile(r Role) string     { return "role-" + string(r) }
+func retiringFile(r Role) string { return roleFile(r) + ".old" }
 
 func (id *Identity) key(file string) nkeys.KeyPair {
 	switch file {
@@ -92,7 +94,7 @@ func (id *Identity) writeTo(dir string) error {
 	return writeSecret(filepath.Join(dir, "name"), []byte(id.name+"\n"))
 }
 
-// LoadIdentity reads what Save wrote. Errors: ErrNotFound if there is none, ErrDenied if others may read it, ErrInvalid if it is damaged.
+// LoadIdentity reads what Save wrote. A directory of a version before RoleEnroll gets a key for it. Errors: ErrNotFound if there is none, ErrDenied if others may read it, ErrInvalid if it is damaged.
 func LoadIdentity(dir string) (*Identity, error) {
 	if err := checkMode(dir); err != nil {
 		return nil, err
@@ -105,13 +107,43 @@ func LoadIdentity(dir string) (*Identity, error) {
 	if !lattice.ValidName(lat) {
 		return nil, damaged(filepath.Join(dir, "name"), "it is no name of a lattice")
 	}
+	if err := addKey(filepath.Join(dir, roleFile(RoleEnroll)+".nk")); err != nil {
+		return nil, err
+	}
 	keys := make(map[string]nkeys.KeyPair)
 	for _, f := range keyFiles() {
 		if keys[f.name], err = readKey(filepath.Join(dir, f.name+".nk"), f.prefix); err != nil {
 			return nil, err
 		}
 	}
+	for _, r := range Roles() {
+		old, err := readKey(filepath.Join(dir, retiringFile(r)+".nk"), nkeys.PrefixByteAccount)
+		if err != nil && !errors.Is(err, lattice.ErrNotFound) {
+			return nil, err
+		}
+		keys[retiringFile(r)] = old
+	}
 	return assemble(lat, keys)
+}
+
+// addKey makes an account key if the file is not there.
+func addKey(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	kp, err := nkeys.CreateAccount()
+	if err != nil {
+		return fmt.Errorf("bus: make key: %w", err)
+	}
+	return writeKey(path, kp)
+}
+
+func writeKey(path string, kp nkeys.KeyPair) error {
+	seed, err := kp.Seed()
+	if err != nil {
+		return fmt.Errorf("bus: %s: %w", path, err)
+	}
+	return replaceSecret(path, append(seed, '\n'))
 }
 
 func readKey(path string, prefix nkeys.PrefixByte) (nkeys.KeyPair, error) {
@@ -132,10 +164,15 @@ func SaveUser(path string, u *User) error {
 	if err != nil {
 		return err
 	}
+	return replaceSecret(path, creds)
+}
+
+// replaceSecret writes a file of mode 0600, all of it or nothing.
+func replaceSecret(path string, b []byte) error {
 	tmp := filepath.Join(mkParent(path), ".tmp-"+filepath.Base(path))
 	defer os.Remove(tmp)
 	_ = os.Remove(tmp) // left by a process that was killed
-	if err := writeSecret(tmp, creds); err != nil {
+	if err := writeSecret(tmp, b); err != nil {
 		return fileError("write", path, err)
 	}
 	if err := os.Rename(tmp, path); err != nil {
@@ -166,13 +203,15 @@ func writeSecret(path string, b []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-func readSecret(path string) ([]byte, error) {
+func readSecret(path string) ([]byte, error) { return readSecretUpTo(path, maxCreds) }
+
+func readSecretUpTo(path string, limit int64) ([]byte, error) {
 	if err := checkMode(path); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxCreds {
-		return nil, damaged(path, "it has more than 16 KiB")
+	if err == nil && info.Size() > limit {
+		return nil, damaged(path, fmt.Sprintf("it has more than %d KiB", limit>>10))
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -12,16 +12,34 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// checkListen resolves the address and tries it, so that a port in use is found before anything is started. (Between this and the server's own
+// hubPorts is where a hub listens; nil where it does not.
+type hubPorts struct{ client, leaf, websocket *net.TCPAddr }
+
+// checkPorts resolves the addresses and tries them, so that a port in use is found before anything is started. (Between this and the server's own
 // listen somebody else may take the port: then the server's message is reported.)
-func checkListen(ctx context.Context, cfg HubConfig) (*net.TCPAddr, error) {
-	addr, err := net.ResolveTCPAddr("tcp", cfg.Listen)
+func checkPorts(ctx context.Context, cfg HubConfig) (p hubPorts, err error) {
+	if p.client, err = checkListen(ctx, cfg.Listen, cfg.Public, false); err != nil {
+		return p, err
+	}
+	if p.leaf, err = checkListen(ctx, cfg.LeafListen, true, true); err != nil {
+		return p, err
+	}
+	p.websocket, err = checkListen(ctx, cfg.Websocket, true, true)
+	return p, err
+}
+
+// checkListen finds what is wrong with an address. With pick, port 0 becomes one that is free now.
+func checkListen(ctx context.Context, listen string, public, pick bool) (*net.TCPAddr, error) {
+	if listen == "" {
+		return nil, nil
+	}
+	addr, err := net.ResolveTCPAddr("tcp", listen)
 	if err != nil {
-		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address to listen on", cfg.Listen),
+		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address to listen on", listen),
 			Hint: "use host:port, as 127.0.0.1:0", Err: err}
 	}
-	if !cfg.Public && !addr.IP.IsLoopback() {
-		return nil, &lattice.Error{Kind: lattice.ErrDenied, Msg: fmt.Sprintf("%s can be reached by other machines", cfg.Listen),
+	if !public && !addr.IP.IsLoopback() {
+		return nil, &lattice.Error{Kind: lattice.ErrDenied, Msg: fmt.Sprintf("%s can be reached by other machines", listen),
 			Hint: "listen on 127.0.0.1, or say that the lattice is to be public"}
 	}
 	if addr.IP == nil {
@@ -31,6 +49,9 @@ func checkListen(ctx context.Context, cfg HubConfig) (*net.TCPAddr, error) {
 	l, err := lc.Listen(ctx, "tcp", addr.String())
 	if err != nil {
 		return nil, listenError(addr.String(), err)
+	}
+	if got, ok := l.Addr().(*net.TCPAddr); ok && pick {
+		addr.Port = got.Port
 	}
 	return addr, l.Close()
 }

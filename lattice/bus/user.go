@@ -55,11 +55,15 @@ Whoever has this file may do what its user may. Keep it secret.
 // Sign signs what the hub asks a connection to sign.
 func (u *User) Sign(nonce []byte) ([]byte, error) { return u.key.Sign(nonce) }
 
-// options are those of every connection of the user. What happens on the connection is not printed (nats.go's default handler would).
-// Nothing is buffered while disconnected: a command must not be carried out minutes later.
+// options are those of every connection of the user to a hub.
 func (u *User) options() []nats.Option {
+	return append(u.common(), nats.UserJWT(func() (string, error) { return u.JWT, nil }, u.Sign))
+}
+
+// common are those of every connection of the user. What happens on the connection is not printed (nats.go's default handler would).
+// Nothing is buffered while disconnected: a command must not be carried out minutes later.
+func (u *User) common() []nats.Option {
 	return []nats.Option{
-		nats.UserJWT(func() (string, error) { return u.JWT, nil }, u.Sign),
 		nats.CustomInboxPrefix(ReplyPrefix + "." + u.ID),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1),
@@ -98,4 +102,25 @@ func isToken(s string) bool {
 		}
 	}
 	return len(parts) == 3
+}
+
+// withJWT is the user with another credential for the same key.
+func (u *User) withJWT(token string) (*User, error) {
+	c, err := readClaims(token)
+	if err != nil {
+		return nil, err
+	}
+	if c.Subject != u.ID {
+		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: "this credential is for another key"}
+	}
+	return newUser(u.key, token)
+}
+
+// NewHostKey makes the key of a new host: a user without a credential, which Enroll gets for it.
+func NewHostKey() (*User, error) {
+	kp, err := nkeys.CreateUser()
+	if err != nil {
+		return nil, fmt.Errorf("bus: make key of a host: %w", err)
+	}
+	return newUser(kp, "")
 }

@@ -18,7 +18,8 @@ type Watcher struct {
 	fn     func([]Record)
 	sub    *nats.Subscription
 	live   chan *nats.Msg
-	again  chan struct{} // asks for a snapshot
+	again  chan struct{}      // asks for a snapshot
+	link   *nats.Subscription // tells of the link to the hub, in a host that is a leaf
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -28,6 +29,7 @@ type Watcher struct {
 	mu      sync.Mutex
 	seen    map[string]uint64 // guarded by mu: key → revision that fn was given
 	changed chan struct{}     // guarded by mu: closed at the next change of seen
+	loading func()            // guarded by mu: breaks off the snapshot under way; nil if none is
 }
 
 const (
@@ -39,20 +41,58 @@ const (
 // Watch calls fn with all that is there, if anything, and returns; from then on it calls fn with what changed, in order. Calls come one at a
 // time, the later ones from a goroutine that ends with Close. They must not call Close or Await. The context bounds the first snapshot only.
 func (b *Bucket) Watch(ctx context.Context, log *slog.Logger, fn func([]Record)) (*Watcher, error) {
-	w := &Watcher{bucket: b, log: log, fn: fn, live: make(chan *nats.Msg, 4096), again: make(chan struct{}, 1),
+	w, err := b.watcher(log, fn)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.snapshot(ctx); err != nil {
+		w.unsubscribe()
+		return nil, err
+	}
+	w.start()
+	return w, nil
+}
+
+// Follow is Watch for a host that must start without a hub: it does not wait for the first snapshot, which comes when it can.
+func (b *Bucket) Follow(log *slog.Logger, fn func([]Record)) (*Watcher, error) {
+	w, err := b.watcher(log, fn)
+	if err != nil {
+		return nil, err
+	}
+	w.Resync()
+	w.start()
+	return w, nil
+}
+
+// watcher listens, and is not started. Connections to a leaf are told there when the link to the hub is back: updates may have been missed then.
+func (b *Bucket) watcher(log *slog.Logger, fn func([]Record)) (w *Watcher, err error) {
+	w = &Watcher{bucket: b, log: log, fn: fn, live: make(chan *nats.Msg, 4096), again: make(chan struct{}, 1),
 		done: make(chan struct{}), seen: make(map[string]uint64), changed: make(chan struct{})}
-	var err error
 	if w.sub, err = b.nc.ChanSubscribe("kvup."+b.name+".>", w.live); err != nil {
 		return nil, b.fail("watch", "", err)
 	}
-	if err := w.snapshot(ctx); err != nil {
+	if w.link, err = b.nc.Subscribe(linkSubject, w.linkChanged); err != nil {
 		_ = w.sub.Unsubscribe()
-		return nil, err
+		return nil, b.fail("watch", "", err)
 	}
+	return w, nil
+}
+
+func (w *Watcher) linkChanged(m *nats.Msg) {
+	if string(m.Data) == linkUp {
+		w.Resync()
+	}
+}
+
+func (w *Watcher) start() {
 	loop, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
 	go w.run(loop)
-	return w, nil
+}
+
+func (w *Watcher) unsubscribe() {
+	_ = w.sub.Unsubscribe()
+	_ = w.link.Unsubscribe()
 }
 
 // Close ends the watch. When it returns, fn is not called any more.
@@ -63,6 +103,11 @@ func (w *Watcher) Close() {
 
 // Resync takes a snapshot soon: for one who knows that updates may have been missed, as after a leaf's link came back.
 func (w *Watcher) Resync() {
+	w.mu.Lock()
+	if w.loading != nil {
+		w.loading() // it may wait for an answer that was lost with the link
+	}
+	w.mu.Unlock()
 	select {
 	case w.again <- struct{}{}:
 	default: // one is asked for already
@@ -90,7 +135,7 @@ func (w *Watcher) Await(ctx context.Context, key string, revision uint64) error 
 
 func (w *Watcher) run(ctx context.Context) {
 	defer close(w.done)
-	defer w.sub.Unsubscribe()
+	defer w.unsubscribe()
 	status := w.bucket.nc.StatusChanged(nats.CONNECTED)
 	defer w.bucket.nc.RemoveStatusListener(status)
 	timer := time.NewTimer(resyncEvery)
@@ -113,7 +158,7 @@ func (w *Watcher) run(ctx context.Context) {
 		if fresh {
 			continue
 		}
-		if err := w.snapshot(ctx); err != nil {
+		if err := w.load(ctx); err != nil {
 			w.log.Debug("watch: no snapshot yet", "bucket", w.bucket.name, "err", err)
 			timer.Reset(retry)
 			retry = min(2*retry, retryMost)
@@ -135,6 +180,21 @@ func (w *Watcher) take(m *nats.Msg) bool {
 	}
 	w.dropped = dropped
 	return false
+}
+
+// load takes a snapshot that Resync, or word of the link, breaks off.
+func (w *Watcher) load(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w.mu.Lock()
+	w.loading = cancel
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		w.loading = nil
+		w.mu.Unlock()
+	}()
+	return w.snapshot(ctx)
 }
 
 func (w *Watcher) snapshot(ctx context.Context) error {

@@ -1,6 +1,7 @@
-// Package latticetest gives tests a real lattice: an embedded hub in a temporary directory, and connections of each role. It fakes nothing.
+// Package latticetest gives tests a real lattice: an embedded hub in a temporary directory, connections of each role, and hosts that join as leaves
+// through a proxy that can break the way between them. It fakes nothing.
 //
-// When a test ends, the connections are closed, the hub is shut down, and the test fails if goroutines that it started are left.
+// When a test ends, the connections are closed, leaves and hub are shut down, and the test fails if goroutines that it started are left.
 package latticetest
 
 import (
@@ -26,36 +27,53 @@ const Patience = 20 * time.Second
 type Lattice struct {
 	*bus.Hub
 	Identity *bus.Identity
-	Dir      string // of the JetStream store
+	Enroll   *bus.Enrollment // takes in hosts
+	Dir      string          // of the JetStream store
 
-	t   testing.TB
-	url string // of the first start; Restart keeps it
+	t       testing.TB
+	listen  string // of the first start; Restart keeps it
+	leafURL string // likewise
+	cfg     bus.EnrollConfig
 }
 
 // Hub starts a lattice that ends with the test.
-func Hub(t testing.TB) *Lattice {
+func Hub(t testing.TB, opts ...Option) *Lattice {
 	t.Helper()
 	NoLeaks(t)
 	id, err := bus.NewIdentity("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Lattice{Identity: id, Dir: filepath.Join(t.TempDir(), "hub"), t: t}
-	l.start("127.0.0.1:0")
-	l.url = l.ClientURL()
+	l := &Lattice{Identity: id, Dir: filepath.Join(t.TempDir(), "hub"), t: t, cfg: bus.EnrollConfig{TTL: hostTTL, Log: Log(t)}}
+	for _, o := range opts {
+		o(l)
+	}
+	l.start("127.0.0.1:0", "127.0.0.1:0")
+	l.listen, l.leafURL = strings.TrimPrefix(l.ClientURL(), "nats://"), l.LeafURLs()[0]
 	t.Cleanup(l.Stop)
 	return l
 }
 
-func (l *Lattice) start(listen string) {
+// Option changes how Hub starts.
+type Option func(*Lattice)
+
+// HostTTL is how long credentials of hosts count; an hour unless given.
+func HostTTL(d time.Duration) Option { return func(l *Lattice) { l.cfg.TTL = d } }
+
+const hostTTL = time.Hour
+
+func (l *Lattice) start(listen, leafListen string) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	hub, err := bus.StartHub(ctx, bus.HubConfig{Identity: l.Identity, Dir: l.Dir, Listen: listen, Log: Log(l.t)})
+	var err error
+	l.Hub, err = bus.StartHub(ctx, bus.HubConfig{Identity: l.Identity, Dir: l.Dir, Listen: listen, LeafListen: leafListen, Log: Log(l.t)})
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.Hub = hub
+	if l.Enroll, err = l.ServeEnroll(ctx, l.cfg); err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // Stop shuts the hub down. It is no error if it is down already.
@@ -63,16 +81,27 @@ func (l *Lattice) Stop() {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
+	if l.Enroll != nil {
+		l.Enroll.Close()
+		l.Enroll = nil
+	}
 	if err := l.Shutdown(ctx); err != nil {
 		l.t.Error(err)
 	}
 }
 
-// Restart shuts the hub down and starts it again with its state, at the same address. Connections by TCP come back; those in the process do not.
+// Restart shuts the hub down and starts it again with its state, at the same addresses. Connections by TCP and leaves come back; connections in the
+// hub's process do not.
 func (l *Lattice) Restart() {
 	l.t.Helper()
 	l.Stop()
-	l.start(strings.TrimPrefix(l.url, "nats://"))
+	l.Start()
+}
+
+// Start starts the hub again after Stop.
+func (l *Lattice) Start() {
+	l.t.Helper()
+	l.start(l.listen, strings.TrimPrefix(l.leafURL, "tls://"))
 }
 
 // User makes a user of the role.
@@ -102,7 +131,7 @@ func (l *Lattice) TCP(role bus.Role, opts ...nats.Option) *nats.Conn {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	return l.keep(bus.Connect(ctx, l.url, l.User(role), opts...))
+	return l.keep(bus.Connect(ctx, "nats://"+l.listen, l.User(role), opts...))
 }
 
 func (l *Lattice) keep(nc *nats.Conn, err error) *nats.Conn {
