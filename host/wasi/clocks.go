@@ -19,16 +19,19 @@ func clockImports(now func() time.Time) wit.Imports {
 			"subscribe-duration": m.subscribeDuration,
 		}),
 		imports("wasi:clocks/wall-clock@0.2.0", map[string]wit.HostFunc{
-			"now":        plain(func(c *wit.Call) { datetime(c, now()) }),
-			"resolution": plain(func(c *wit.Call) { datetime(c, time.Unix(0, 1)) }),
+			"now":        plain(func(c *wit.Call) { encodeTime(&c.Result, now()) }),
+			"resolution": plain(func(c *wit.Call) { encodeTime(&c.Result, time.Unix(0, 1)) }),
 		}),
 	)
 }
 
-// datetime appends the record {seconds: u64, nanoseconds: u32}. There is no time before 1970.
-func datetime(c *wit.Call, t time.Time) {
-	c.Result.Uint(uint64(max(0, t.Unix())))
-	c.Result.Uint(uint64(t.Nanosecond()))
+// encodeTime appends the record datetime, {seconds: u64, nanoseconds: u32}. There is no time before 1970.
+func encodeTime(e *wit.Encoder, t time.Time) {
+	if t.Unix() < 0 {
+		t = time.Unix(0, 0)
+	}
+	e.Uint(uint64(t.Unix()))
+	e.Uint(uint64(t.Nanosecond()))
 }
 
 type monotonic struct {

@@ -14,7 +14,9 @@ import (
 // FuzzHostFunctions calls functions with any bytes as parameters and any objects behind the handles: a function may trap,
 // never panic, and if it does not trap its result must be a value of its type. What it gives is there for the next call.
 func FuzzHostFunctions(f *testing.F) {
-	imports := Imports(Config{Stdin: strings.NewReader("in")})
+	dir := newFiles(f, Preopen{Write: true}).objects[1].(*descriptor)
+	dir.tree.MaxFile = 1 << 20
+	imports := Imports(Config{Stdin: strings.NewReader("in"), Preopens: []Preopen{*dir.tree}})
 	maps.Copy(imports, OutgoingHandler(func(_ context.Context, r OutgoingRequest) (IncomingResponse, error) {
 		return IncomingResponse{Status: 200, Header: r.Header, Body: r.Body}, nil
 	}))
@@ -28,10 +30,14 @@ func FuzzHostFunctions(f *testing.F) {
 			f.Add([]byte{byte(i), 1, 0, byte(i) + 1, 2, 0, 1}, uint8(i))
 		}
 	}
+	for _, path := range []string{"a", "../outside/secret", "a/../..", "/etc"} {
+		open := []byte{byte(slices.Index(names, "wasi:filesystem/types@0.2.0#[method]descriptor.open-at")), byte(5 + len(path)), 0, 1, byte(len(path))}
+		f.Add(append(append(open, path...), byte(openCreate), byte(readFlag|writeFlag)), uint8(0))
+	}
 	f.Fuzz(func(t *testing.T, script []byte, first uint8) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // nothing may wait
-		objects := fuzzObjects()
+		objects := fuzzObjects(dir)
 		for len(script) > 2 && len(objects) < 200 {
 			name := names[int(script[0])%len(names)]
 			n := min(int(script[1]), len(script)-2)
@@ -47,10 +53,11 @@ func FuzzHostFunctions(f *testing.F) {
 }
 
 // fuzzObjects has one object of each kind.
-func fuzzObjects() []any {
+func fuzzObjects(dir *descriptor) []any {
 	x := &exchange{w: &recorder{}, req: Request{Method: "GET", Header: header("a", "b"), Body: strings.NewReader("body")}}
 	x.open(HTTPLimits{})
-	return []any{&x.in, &x.out, &fields{}, &fields{list: header("x", "y")}, &inputStream{src: newSource(strings.NewReader("abc"))},
+	base := *dir
+	return []any{&base, &x.in, &x.out, &fields{}, &fields{list: header("x", "y")}, &inputStream{src: newSource(strings.NewReader("abc"))},
 		&outputStream{sink: &writerSink{w: &bytes.Buffer{}}}, &pollable{}, &ioError{errClosed}, &Timeouts{},
 		&outgoingResponse{status: 200}, &outgoingRequest{method: "GET"}, &outgoingBody{declared: 3}}
 }
@@ -129,6 +136,10 @@ func resourceName(o any) string {
 		return "future-incoming-response"
 	case *incomingResponse:
 		return "incoming-response"
+	case *descriptor:
+		return "descriptor"
+	case *entryStream:
+		return "directory-entry-stream"
 	}
 	return ""
 }

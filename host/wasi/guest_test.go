@@ -13,7 +13,7 @@ import (
 // guest stands for a guest and its engine: it calls host functions with values of the contracts' types, keeps a handle
 // table, and checks that each result is a value of its type.
 //
-// Values: bool, int (every integer type), string, []byte (list<u8>), []any (lists, tuples, records), handle, variant (also
+// Values: bool, int (every integer type, and flags), string, []byte (list<u8>), []any (lists, tuples, records), handle, variant (also
 // enums), some or nil (options), ok or fail (results).
 type guest struct {
 	t       testing.TB
@@ -47,7 +47,7 @@ func (g *guest) add(object any) handle {
 // short names of interfaces.
 var ifaces = map[string]string{
 	"streams": "wasi:io/streams", "poll": "wasi:io/poll", "error": "wasi:io/error", "types": "wasi:http/types",
-	"outgoing": "wasi:http/outgoing-handler",
+	"outgoing": "wasi:http/outgoing-handler", "fs": "wasi:filesystem/types",
 }
 
 // try calls "interface#function" and returns its result, or the trap.
@@ -186,6 +186,8 @@ func (g *guest) encode(e *wit.Encoder, t *wit.Type, v any, in []any) []any {
 		for i, f := range t.Fields {
 			in = g.encode(e, f.Type, v.([]any)[i], in)
 		}
+	case wit.Flags:
+		e.Flags(uint32(v.(int)), len(t.Fields))
 	case wit.Option:
 		if v == nil {
 			e.None()
@@ -267,6 +269,8 @@ func (g *guest) decode(d *wit.Decoder, t *wit.Type, out []any) any {
 			vs = append(vs, g.decode(d, f.Type, out))
 		}
 		return vs
+	case wit.Flags:
+		return int(d.Flags(len(t.Fields)))
 	case wit.Option:
 		if !d.Option() {
 			return nil

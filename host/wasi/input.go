@@ -34,17 +34,21 @@ func streamError(c *wit.Call, err error) {
 	c.Give(&ioError{err})
 }
 
-// inputStream is the wasi:io/streams resource. parent, if any, is told when the guest drops it.
+// inputStream is the wasi:io/streams resource. parent and release, if any, are told when the guest drops it.
 type inputStream struct {
-	src    *source
-	failed bool // the reader's error was told; from now on the stream is closed
-	parent *incomingBody
+	src     *source
+	failed  bool // the reader's error was told; from now on the stream is closed
+	parent  *incomingBody
+	release func()
 }
 
 // Drop implements wit.Dropper.
 func (s *inputStream) Drop() {
 	if s.parent != nil {
 		s.parent.streamLive = false
+	}
+	if s.release != nil {
+		s.release()
 	}
 }
 

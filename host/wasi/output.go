@@ -65,18 +65,22 @@ func writeAll(w io.Writer, p []byte) error {
 	return err
 }
 
-// outputStream is the wasi:io/streams resource. parent, if any, is told when the guest drops it.
+// outputStream is the wasi:io/streams resource. parent and release, if any, are told when the guest drops it.
 type outputStream struct {
-	sink   sink
-	permit uint64 // what check-write promised and write has not used
-	closed bool
-	parent *outgoingBody
+	sink    sink
+	permit  uint64 // what check-write promised and write has not used
+	closed  bool
+	parent  *outgoingBody
+	release func()
 }
 
 // Drop implements wit.Dropper.
 func (s *outputStream) Drop() {
 	if s.parent != nil {
 		s.parent.streamLive = false
+	}
+	if s.release != nil {
+		s.release()
 	}
 }
 

@@ -40,6 +40,8 @@ type Config struct {
 	// Env is what get-environment returns, as name and value; Args what get-arguments returns.
 	Env  [][2]string
 	Args []string
+	// Preopens are the directories that the guest reaches by wasi:filesystem; without them it reaches no file.
+	Preopens []Preopen
 	// Now is the clock, default time.Now. Safe for concurrent use.
 	Now func() time.Time
 	// Rand is the source of random bytes, default crypto/rand.Reader. Safe for concurrent use.
@@ -64,7 +66,7 @@ func Imports(cfg Config) wit.Imports {
 	all := wit.Imports{}
 	for _, part := range []wit.Imports{
 		ioImports(cfg.Now), clockImports(cfg.Now), randomImports(cfg.Rand), cliImports(cfg),
-		loggingImports(cfg.Log), configImports(cfg.Config, cfg.ConfigAll), httpImports(),
+		loggingImports(cfg.Log), configImports(cfg.Config, cfg.ConfigAll), httpImports(), filesystemImports(cfg.Preopens, cfg.Now),
 	} {
 		maps.Copy(all, part)
 	}
