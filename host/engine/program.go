@@ -105,7 +105,8 @@ func (p *Program) checkUnused(ctx context.Context, used []bool) error {
 		if used[i] {
 			continue
 		}
-		wasm, err := wasmmod.Apply(wasm, wasmmod.Rewrite{Meter: true})
+		// The engine knows no empty module name, so all imports get one.
+		wasm, err := wasmmod.Apply(wasm, wasmmod.Rewrite{Meter: true, Imports: func(im wasmmod.Import) (string, string) { return trampolineModule, im.Name }})
 		if err != nil {
 			return invalid(err)
 		}
@@ -194,11 +195,6 @@ var i32x1 = []api.ValueType{api.ValueTypeI32}
 
 // trampolines makes the host module with the program's trampolines. They find their instance through the context.
 func (p *Program) trampolines(ctx context.Context) error {
-	for i := range p.plan.Trampolines {
-		if t := &p.plan.Trampolines[i]; t.Kind == component.Lower && t.Import < 0 {
-			return errorf(ErrInvalidModule, "calls between component instances are not supported yet")
-		}
-	}
 	if len(p.plan.Trampolines) == 0 {
 		return nil
 	}

@@ -40,7 +40,7 @@ async function binary(f) {
 function value(f) {
   const kind = head(f).replace(/\.const$/, "");
   const rest = f.text.slice(f.text.indexOf(".const") + 6, -1).trim();
-  if (kind === "str") return string(rest);
+  if (kind === "str" || kind === "char" || kind === "enum") return string(rest);
   if (kind === "list" || kind === "tuple") return inner(f).map(value);
   if (kind === "bool") return rest === "true";
   return Number(rest);
