@@ -122,7 +122,7 @@ func guestContract() providers.Contract {
 				_, err := c.Call(ctx, "", "tick", call.Args.Bytes(), nil)
 				return err
 			},
-			iface + "wait":                func(ctx context.Context, _ *wit.Call) error { <-ctx.Done(); return ctx.Err() },
+			iface + "wait":                 func(ctx context.Context, _ *wit.Call) error { <-ctx.Done(); return ctx.Err() },
 			iface + "[constructor]counter": func(_ context.Context, call *wit.Call) error { n := call.Args.U32(); call.Give(&n); return nil },
 			iface + "[method]counter.next": func(_ context.Context, call *wit.Call) error {
 				n := wit.HandleOf[*uint32](call)

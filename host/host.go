@@ -47,6 +47,7 @@ type Config struct {
 	Logs   func(control.LogRecord)                          // also gets what actors log; may be nil
 	Now    func() time.Time                                 // time.Now by default: what validity is judged by
 	Listen func(network, addr string) (net.Listener, error) // net.Listen by default
+	Drain  time.Duration                                    // how long calls of a stopped or replaced actor may go on; 30 s by default
 }
 
 // Host is a running node.
@@ -89,6 +90,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.Listen == nil {
 		cfg.Listen = net.Listen
+	}
+	if cfg.Drain <= 0 {
+		cfg.Drain = 30 * time.Second
 	}
 	return cfg
 }

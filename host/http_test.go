@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +109,24 @@ func TestTheTimeoutOfTheLinkEndsTheCall(t *testing.T) {
 		}
 		resp.Body.Close()
 		latticetest.WaitFor(t, path+" to end", n.idle)
+	}
+	if status, _, err := get(client(t), n.http()+"/version"); status != 200 {
+		t.Errorf("afterwards: %d, %v", status, err)
+	}
+}
+
+func TestAClientThatDoesNotReadHoldsTheGuestNoLongerThanTheLinkAllows(t *testing.T) {
+	n := newNode(t)
+	n.web(control.Limits{Instances: 1}, "timeout", "300ms")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(n.http(), "http://"))
+	fatal(t, err)
+	defer conn.Close()
+	began := time.Now()
+	io.WriteString(conn, "GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
+	latticetest.WaitFor(t, "the call to begin", func() bool { return !n.idle() })
+	latticetest.WaitFor(t, "the call to end", n.idle)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
 	}
 	if status, _, err := get(client(t), n.http()+"/version"); status != 200 {
 		t.Errorf("afterwards: %d, %v", status, err)

@@ -78,7 +78,9 @@ func newNode(t testing.TB) *node {
 
 func (n *node) open() {
 	n.t.Helper()
-	h, err := host.New(latticetest.Context(n.t), n.cfg)
+	ctx, cancel := context.WithTimeout(context.Background(), compileTime)
+	defer cancel()
+	h, err := host.New(ctx, n.cfg)
 	fatal(n.t, err)
 	n.Host = h
 }
@@ -168,9 +170,19 @@ func (n *node) tryRun(s signed) (control.ActorInfo, error) {
 
 func (n *node) tryStart(module []byte, s signed) (control.ActorInfo, error) {
 	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), compileTime)
+	defer cancel()
+	return n.tryStartWithin(ctx, module, s)
+}
+
+// compileTime is how long the compilation of a Go guest may take on a busy machine, with the race detector.
+const compileTime = 3 * time.Minute
+
+func (n *node) tryStartWithin(ctx context.Context, module []byte, s signed) (control.ActorInfo, error) {
+	n.t.Helper()
 	hash, err := n.modules.Put(n.t.Context(), module, nil)
 	fatal(n.t, err)
-	return n.Start(latticetest.Context(n.t), control.StartRequest{Hash: hash, Limits: s.limits, Config: s.config, Replace: s.replace})
+	return n.Start(ctx, control.StartRequest{Hash: hash, Limits: s.limits, Config: s.config, Replace: s.replace})
 }
 
 // run is tryRun for what must start. It gives the actor's id.
@@ -192,7 +204,7 @@ func (n *node) link(source, target, contract, name string, config ...string) {
 	fatal(n.t, err)
 }
 
-// linked starts a peer that the caller is linked to, and gives its id. The link has the actor's name.
+// peer starts a peer that the caller is linked to, and gives its id. The link has the actor's name.
 func (n *node) peer(name string, limits control.Limits) string {
 	n.t.Helper()
 	id := n.run(signed{guest: "peer", name: name, limits: limits})

@@ -80,7 +80,7 @@ func TestAModuleThatMayNotRunIsRefusedAndNothingIsHalfStarted(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			before := n.state()
-			info, err := n.StartModule(latticetest.Context(t), c.module, control.StartRequest{Limits: c.limits})
+			info, err := n.StartModule(t.Context(), c.module, control.StartRequest{Limits: c.limits})
 			if err == nil {
 				t.Fatalf("started %+v", info)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,8 @@ import (
 	"github.com/wattle-io/wattle/lattice/claims"
 	"github.com/wattle-io/wattle/lattice/control"
 	"github.com/wattle-io/wattle/lattice/latticetest"
+	"github.com/wattle-io/wattle/providers"
+	"github.com/wattle-io/wattle/wit"
 )
 
 // client has connections of its own, which end with the test.
@@ -91,14 +94,17 @@ func TestACallUnderWayEndsOnTheVersionThatItBeganOn(t *testing.T) {
 	fatal(t, err)
 	defer resp.Body.Close()
 	replaced := make(chan error, 1)
+	ctx, giveUp := context.WithCancel(t.Context())
 	go func() {
-		_, err := n.tryRun(signed{guest: "peer", version: "2.0.0", replace: true, config: map[string]string{"version": "2"}})
+		s := signed{guest: "peer", version: "2.0.0", replace: true, config: map[string]string{"version": "2"}}
+		_, err := n.tryStartWithin(ctx, n.sign(s), s)
 		replaced <- err
 	}()
 	latticetest.WaitFor(t, "the new version to answer", func() bool {
 		_, body, err := get(http.DefaultClient, n.http()+"/version")
 		return err == nil && body == "2"
 	})
+	giveUp() // whoever sent the command: that does not cut off a call
 	select {
 	case err := <-replaced:
 		t.Fatalf("the old version was not waited for: %v", err)
@@ -114,27 +120,93 @@ func TestACallUnderWayEndsOnTheVersionThatItBeganOn(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func TestACallThatHadBegunIsNotRepeatedOnAnother(t *testing.T) {
-	n := newNode(t)
+// spinWhileReplaced has p spin, and replaces it meanwhile. It gives what becomes of the call, and what ends when the replacement is done.
+func (n *node) spinWhileReplaced() (ended chan error, replaced chan struct{}) {
+	n.t.Helper()
 	n.peer("p", control.Limits{})
-	ended := make(chan error, 1)
+	ended, replaced = make(chan error, 1), make(chan struct{})
 	go func() { _, err := n.command(context.Background(), "p", "spin", ""); ended <- err }()
-	latticetest.WaitFor(t, "the call to run", func() bool { return n.info("p").Busy == 1 })
-	replaced := make(chan struct{})
+	latticetest.WaitFor(n.t, "the call to run", func() bool { return n.info("p").Busy == 1 })
 	go func() {
 		defer close(replaced)
 		n.tryRun(signed{guest: "peer", name: "p", version: "2.0.0", replace: true})
 	}()
-	latticetest.WaitFor(t, "the new version", func() bool { return n.info("p").Version == "2.0.0" })
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	n.Close(ctx) // cuts off what is drained
+	latticetest.WaitFor(n.t, "the new version", func() bool { return n.info("p").Version == "2.0.0" })
+	return ended, replaced
+}
+
+func TestACallThatWasCutOffIsNotRepeatedOnTheNextVersion(t *testing.T) {
+	n := newNode(t)
+	n.cfg.Drain = 50 * time.Millisecond
+	n.restart()
+	ended, replaced := n.spinWhileReplaced()
 	if err := <-ended; !errors.Is(err, lattice.ErrUnavailable) {
 		t.Error(err)
 	}
 	<-replaced
-	if got := n.info("p"); got.Calls != 0 {
+	if got := n.info("p"); got.Calls != 0 || got.Busy != 0 {
 		t.Errorf("the new version was called: %+v", got)
+	}
+}
+
+func TestCloseEndsWhatIsStillDrained(t *testing.T) {
+	n := newNode(t)
+	ended, replaced := n.spinWhileReplaced()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := n.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, lattice.ErrUnavailable) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the call goes on after Close")
+	}
+	<-replaced
+}
+
+// gate is a contract whose actors wait, when they are bound to it, until the gate is open: then they are compiled, and not yet installed.
+type gate struct{ arrived, open chan struct{} }
+
+func (n *node) gated() *gate {
+	g := &gate{make(chan struct{}, 8), make(chan struct{})}
+	n.cfg.Contracts = append(slices.Clone(n.cfg.Contracts), providers.Contract{Name: "test:gate", Imports: func(providers.Caller) wit.Imports {
+		g.arrived <- struct{}{}
+		<-g.open
+		return nil
+	}})
+	n.restart()
+	return g
+}
+
+func TestOfTwoStartsOfOneActorTheSecondIsRefused(t *testing.T) {
+	n := newNode(t)
+	g := n.gated()
+	errs := make(chan error, 2)
+	for range 2 {
+		go func() { _, err := n.tryRun(signed{guest: "hello"}); errs <- err }()
+	}
+	<-g.arrived
+	<-g.arrived
+	close(g.open)
+	if err := errors.Join(<-errs, <-errs); !errors.Is(err, lattice.ErrConflict) || len(n.inventory().Actors) != 1 {
+		t.Errorf("%v, and %+v runs", err, n.inventory().Actors)
+	}
+}
+
+func TestAStartThatComesTooLateForCloseIsRefused(t *testing.T) {
+	n := newNode(t)
+	g := n.gated()
+	ended := make(chan error, 1)
+	go func() { _, err := n.tryRun(signed{guest: "hello"}); ended <- err }()
+	<-g.arrived
+	fatal(t, n.Close(latticetest.Context(t)))
+	close(g.open)
+	if err := <-ended; !errors.Is(err, lattice.ErrUnavailable) || len(n.inventory().Actors) != 0 {
+		t.Errorf("%v, and %+v runs", err, n.inventory().Actors)
 	}
 }
 
@@ -158,7 +230,7 @@ func TestStartStopAndReplaceMayRace(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			for range 10 {
-				_, err := n.Start(latticetest.Context(t), control.StartRequest{Hash: hash, Replace: i%2 == 0})
+				_, err := n.Start(t.Context(), control.StartRequest{Hash: hash, Replace: i%2 == 0})
 				allowed(err, lattice.ErrConflict)
 			}
 		})

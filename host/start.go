@@ -210,15 +210,12 @@ func (h *Host) remove(ctx context.Context, ref string) (*actor, error) {
 	return h.setActor(a.id(), nil), nil
 }
 
-// drainTime bounds how long the calls of a stopped or replaced actor may go on.
-const drainTime = 30 * time.Second
-
 // drain lets the calls of an actor end that gets no new ones; nil has none. That the command's sender gives up does not cut them off.
 func (h *Host) drain(ctx context.Context, a *actor) {
 	if a == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Drain)
 	defer cancel()
 	if err := a.close(ctx); err != nil {
 		h.log.Warn("calls of a stopped actor were cut off", "actor", a.claims.Name, "err", err)
