@@ -19,7 +19,7 @@ type outCall struct {
 	inv     lattice.Invocation
 	began   time.Time
 	token   string
-	subject string    // up to the verb
+	subject string    // of the first frame
 	in      inbox     // answers
 	open    allowance // what may be sent of payload and body
 	buf     []byte    // the first frame
@@ -40,7 +40,7 @@ func (k *outCall) run(ctx context.Context) (lattice.Reply, error) {
 		k.open.init(0) // until the host has taken the call
 	}
 	k.client.calls.add(k)
-	if err := k.client.nc.PublishRequest(k.subject+verbCall, reply, k.buf); err != nil {
+	if err := k.client.nc.PublishRequest(k.subject, reply, k.buf); err != nil {
 		return lattice.Reply{}, notSent(k.dst, err)
 	}
 	if more {
@@ -60,7 +60,7 @@ func (k *outCall) name() (reply string) {
 	prefix := k.client.replies
 	reply = string(randomText(append(buf[:0], prefix...), tokenLen))
 	k.token = reply[len(prefix):]
-	k.subject = entities(k.dst, k.client.self, k.inv.Target, k.inv.Source)
+	k.subject = subject(k.dst, k.client.self, k.inv.Target, k.inv.Source, verbCall)
 	return reply
 }
 
@@ -96,6 +96,9 @@ func (k *outCall) await(ctx context.Context) (lattice.Reply, error) {
 		}
 		switch f.kind {
 		case toReply:
+			if k.payload == nil {
+				return lattice.Reply{Payload: f.data}, nil // nobody else has this memory
+			}
 			err = k.part(f.data)
 			return lattice.Reply{Payload: k.payload}, err
 		case toPart, toHead, toStream:
@@ -190,7 +193,7 @@ func (k *outCall) failed(kind byte) error {
 func (k *outCall) more(kind byte) []byte { return appendMore(make([]byte, 0, 64), kind, k.token) }
 
 func (k *outCall) send(data []byte) error {
-	if err := k.client.nc.Publish(k.subject+verbMore, data); err != nil {
+	if err := k.client.nc.Publish(k.subject[:len(k.subject)-len(verbCall)]+verbMore, data); err != nil {
 		return &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("this host lost its connection during the call of %s", k.inv.Op), Err: err}
 	}
 	return nil

@@ -71,7 +71,9 @@ func (k *inCall) run() {
 	s := k.server
 	defer s.sources.remove(k) // after the answer, so that no ping between them finds the call neither here nor answered
 	defer k.cancel()
-	reply, err := k.carryOut()
+	out := s.chunk()
+	defer s.keep(out)
+	reply, err := k.carryOut((*out)[:0])
 	if err == nil {
 		err = k.sendReply(reply.Payload)
 	}
@@ -80,14 +82,14 @@ func (k *inCall) run() {
 	}
 }
 
-func (k *inCall) carryOut() (lattice.Reply, error) {
+func (k *inCall) carryOut(out []byte) (lattice.Reply, error) {
 	if k.follows() {
 		k.grant(window)
 	}
 	if err := k.rest(); err != nil {
 		return lattice.Reply{}, err
 	}
-	inv := lattice.Invocation{Source: k.address.source, Target: k.target, Contract: k.contract, Link: k.link, Op: k.op, Payload: k.payload,
+	inv := lattice.Invocation{Source: k.address.source, Target: k.target, Contract: k.contract, Link: k.link, Op: k.op, Payload: k.payload, Out: out,
 		Idempotent: k.flags&flagIdempotent != 0}
 	var in *body
 	if k.flags&flagBody != 0 {

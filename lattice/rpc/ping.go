@@ -115,7 +115,7 @@ func (c *Client) ask(q *ping) error {
 		data = append(data, t...)
 	}
 	c.pings.add(q)
-	return c.nc.PublishRequest(entities(q.dst, c.self, nobody, nobody)+verbPing, reply, data)
+	return c.nc.PublishRequest(subject(q.dst, c.self, nobody, nobody, verbPing), reply, data)
 }
 
 // pinged takes the answer to a question. False if the token is none of a question.

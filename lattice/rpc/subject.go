@@ -22,9 +22,9 @@ const (
 	maxName   = 255
 )
 
-// entities is the part of a subject that names both hosts and both ends of a call.
-func entities(dst, src, target, source string) string {
-	return root + dst + "." + src + "." + target + "." + source + "."
+// subject is that of a frame to a callee.
+func subject(dst, src, target, source, verb string) string {
+	return root + dst + "." + src + "." + target + "." + source + "." + verb
 }
 
 // address is what the subject of a frame to a callee says. All is validated.
