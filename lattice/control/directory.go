@@ -101,7 +101,7 @@ type Directory struct {
 
 // member is one host.
 type member struct {
-	known    bool      // presence is; otherwise only heartbeats came, or the host was removed
+	known    bool // presence is; otherwise only heartbeats came, or the host was removed
 	presence Presence
 	revision uint64    // of its record or marker
 	beat     Heartbeat // the last one
@@ -272,7 +272,11 @@ func (d *Directory) beat(leaving bool) {
 	hb.Revision = d.saved
 	d.beats = hb
 	d.mu.Unlock()
-	if err := publish(d.nc, "hb."+d.cfg.Host, hb); err != nil {
+	data, err := json.Marshal(hb)
+	if err == nil {
+		err = d.nc.Publish("hb."+d.cfg.Host, data)
+	}
+	if err != nil {
 		d.cfg.Log.Debug("directory: no heartbeat", "err", err)
 	}
 }

@@ -230,4 +230,3 @@ func BenchmarkWhereActor(b *testing.B) {
 		}
 	}
 }
-
