@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,64 @@ func TestAnHTTPCallThatCannotBeServedIsAnError(t *testing.T) {
 		cancel()
 		if !errors.Is(err, c.kind) {
 			t.Errorf("%s: %v, want %v", what, err, c.kind)
+		}
+	}
+}
+
+// stuck is a request whose body never comes and a response that nobody takes, until a deadline that is over is set.
+type stuck struct {
+	discard
+	blocked     chan struct{} // told when something blocks
+	read, write chan struct{} // closed by the deadlines
+}
+
+func (s *stuck) Read([]byte) (int, error)  { return s.block(s.read) }
+func (s *stuck) Write([]byte) (int, error) { return s.block(s.write) }
+
+func (s *stuck) block(until chan struct{}) (int, error) {
+	select {
+	case s.blocked <- struct{}{}:
+	default:
+	}
+	<-until
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (s *stuck) SetReadDeadline(t time.Time) error  { return end(s.read, t) }
+func (s *stuck) SetWriteDeadline(t time.Time) error { return end(s.write, t) }
+
+func end(c chan struct{}, t time.Time) error {
+	select {
+	case <-c:
+	default:
+		if !t.IsZero() && t.Before(time.Now()) {
+			close(c)
+		}
+	}
+	return nil
+}
+
+func TestACallThatIsGivenUpEndsAReadOrWriteThatBlocks(t *testing.T) {
+	n := newNode(t)
+	n.web(control.Limits{})
+	for _, c := range []struct{ method, path string }{{"GET", "/flood"}, {"POST", "/echo"}} {
+		s := &stuck{blocked: make(chan struct{}, 1), read: make(chan struct{}), write: make(chan struct{})}
+		ctx, cancel := context.WithCancel(latticetest.Context(t))
+		head := contract.RequestHead{Method: c.method, Scheme: "http", Authority: "x", PathWithQuery: c.path}.Encode(nil)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := n.calls.Invoke(ctx, lattice.Invocation{Source: "httpserver", Contract: "wasi:http", Link: "peer", Op: "handle", Payload: head, Body: s, Stream: s})
+			ended <- err
+		}()
+		<-s.blocked
+		cancel()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", c.path, err)
+			}
+		case <-time.After(latticetest.Patience):
+			t.Fatalf("%s: the call goes on", c.path)
 		}
 	}
 }
