@@ -51,6 +51,7 @@ type Leaf struct {
 	server  atomic.Pointer[server.Server]
 	nc      *nats.Conn // of the leaf itself
 	link    *link
+	local   *server.User // of the local server; whoever is in the process is this user
 	cancel  context.CancelFunc
 	done    chan struct{}
 

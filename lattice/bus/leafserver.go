@@ -64,8 +64,8 @@ func randomName() (string, error) {
 
 // startServer starts the local server with the hubs as its remote.
 func (l *Leaf) startServer(ctx context.Context, hubs []*url.URL) error {
-	account := server.NewAccount(l.account)
-	srv, err := server.NewServer(l.options(account, hubs))
+	l.local = &server.User{Username: "local", Password: l.account, Account: server.NewAccount(l.account)}
+	srv, err := server.NewServer(l.options(hubs))
 	if err != nil {
 		return fmt.Errorf("bus: leaf: %w", err)
 	}
@@ -94,12 +94,12 @@ func (l *Leaf) enableStore(srv *server.Server) error {
 	return nil
 }
 
-// options are made anew for each use: a running server owns those that it was given.
-func (l *Leaf) options(account *server.Account, hubs []*url.URL) *server.Options {
-	local := &server.User{Username: "local", Password: l.account, Account: account}
+// options are made anew for each use: a running server owns those that it was given. User and account stay the same objects as long as the server runs: if a
+// reload finds others, it makes all local connections new.
+func (l *Leaf) options(hubs []*url.URL) *server.Options {
 	o := &server.Options{
 		ServerName: l.ID(), DontListen: true, NoSigs: true, MaxPayload: MaxPayload, PingInterval: pingInterval, MaxPingsOut: maxPingsOut,
-		Accounts: []*server.Account{account}, Users: []*server.User{local}, NoAuthUser: local.Username,
+		Accounts: []*server.Account{l.local.Account}, Users: []*server.User{l.local}, NoAuthUser: l.local.Username,
 		JetStream: l.cfg.Dir != "", JetStreamDomain: l.ID(), StoreDir: l.cfg.Dir, SyncAlways: l.cfg.SyncAlways, DisableJetStreamBanner: true,
 	}
 	o.LeafNode.ReconnectInterval = reconnectInterval
@@ -135,14 +135,10 @@ func (l *Leaf) sign(nonce []byte) (string, []byte, error) {
 // changed, and never finds them equal; so the remote is taken away, and then given back.
 func (l *Leaf) solicit(hubs []*url.URL) error {
 	srv := l.server.Load()
-	account, err := srv.LookupAccount(l.account)
-	if err != nil {
-		return fmt.Errorf("bus: leaf: %w", err)
-	}
-	if err := srv.ReloadOptions(l.options(account, nil)); err != nil || len(hubs) == 0 {
+	if err := srv.ReloadOptions(l.options(nil)); err != nil || len(hubs) == 0 {
 		return err
 	}
-	return srv.ReloadOptions(l.options(account, hubs))
+	return srv.ReloadOptions(l.options(hubs))
 }
 
 // restart replaces the local server. Connections in the process come back by themselves.

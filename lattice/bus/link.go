@@ -36,6 +36,7 @@ type link struct {
 	resume  time.Time // try again then; zero unless resting
 	renewed time.Time // when renewal was tried last
 	tried   int       // how often mending was tried since the last link
+	redo    bool      // connecting anew has not begun: the server was not done with the attempt before
 }
 
 // probe is a question to the hub whose answer proves that the link works both ways.
@@ -107,7 +108,7 @@ func (k *link) look(ctx context.Context, now time.Time) {
 	is, was := srv != nil && srv.NumLeafNodes() > 0, !k.linked.IsZero()
 	switch {
 	case is && !was:
-		k.linked, k.probe = now, probe{}
+		k.linked, k.probe, k.redo = now, probe{}, false
 		k.ask(now)
 	case !is && was:
 		k.linked, k.lost, k.tried = time.Time{}, now, 0
@@ -205,6 +206,10 @@ func (k *link) lookUnlinked(ctx context.Context, now time.Time) {
 	if k.stopped {
 		return
 	}
+	if k.redo {
+		k.recycle(ctx)
+		return
+	}
 	if !k.resume.IsZero() {
 		if now.After(k.resume) {
 			k.resume = time.Time{}
@@ -235,11 +240,9 @@ func (k *link) mend(ctx context.Context, answers bool) {
 	k.tried++
 	k.group = (k.group + 1) % len(k.leaf.groups)
 	switch {
-	case answers && k.tried%(2*len(k.leaf.groups)) == 0:
+	case answers && k.tried%(2*len(k.leaf.groups)) == 0 && !k.saw(refusedPin) && !k.saw(refusedAuth) && !k.saw(refusedTwin):
 		k.leaf.cfg.Log.Warn("a hub's port answers but there is no link: restarting the local server")
-		if err := k.leaf.restart(ctx, k.leaf.groups[k.group]); err != nil {
-			k.leaf.cfg.Log.Error("leaf: restart of the local server", "err", err)
-		}
+		k.restart(ctx)
 	case answers || len(k.leaf.groups) > 1:
 		k.recycle(ctx)
 	}
@@ -247,14 +250,24 @@ func (k *link) mend(ctx context.Context, answers bool) {
 
 // recycle drops the link, or the attempt at one, and connects anew.
 func (k *link) recycle(ctx context.Context) {
+	hubs := k.leaf.groups[k.group]
+	k.redo = true
 	if k.leaf.server.Load() == nil { // a restart went wrong
-		if err := k.leaf.restart(ctx, k.leaf.groups[k.group]); err != nil {
-			k.leaf.cfg.Log.Error("leaf: restart of the local server", "err", err)
-		}
+		k.restart(ctx)
 		return
 	}
-	if err := k.leaf.solicit(k.leaf.groups[k.group]); err != nil {
-		k.leaf.cfg.Log.Warn("leaf: connecting anew", "err", err)
+	if err := k.leaf.solicit(hubs); err != nil {
+		k.leaf.cfg.Log.Debug("leaf: connecting anew has to wait", "err", err)
+		return
+	}
+	k.redo = false
+}
+
+func (k *link) restart(ctx context.Context) {
+	err := k.leaf.restart(ctx, k.leaf.groups[k.group])
+	if k.redo = err != nil; err != nil {
+		k.leaf.closeServer()
+		k.leaf.cfg.Log.Error("leaf: restart of the local server", "err", err)
 	}
 }
 

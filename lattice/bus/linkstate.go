@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/wattle-io/wattle/lattice"
@@ -81,8 +80,7 @@ func (l *Leaf) WaitUp(ctx context.Context) error {
 			if state.Err != nil {
 				return state.Err
 			}
-			return &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("no hub answers at %s", hubList(l.groups)),
-				Hint: "is the hub running, and can this machine reach it?", Err: ctx.Err()}
+			return unreachable(hubList(l.groups), ctx.Err())
 		}
 	}
 }

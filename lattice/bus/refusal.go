@@ -76,8 +76,15 @@ func (k *link) refused(now time.Time) error {
 	case why != "":
 		return &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("no hub answers at %s: %s", where, why),
 			Hint: "is the hub running, and can this machine reach it?"}
+	case now.Sub(k.lost) > time.Second:
+		return unreachable(where, nil)
 	}
 	return nil
+}
+
+func unreachable(where string, cause error) error {
+	return &lattice.Error{Kind: lattice.ErrUnavailable, Msg: "no hub answers at " + where,
+		Hint: "is the hub running, and can this machine reach it?", Err: cause}
 }
 
 func hubList(groups [][]*url.URL) string {
@@ -117,6 +124,9 @@ func parseRefusal(s string) (r refusal, why string, ok bool) {
 		return refusedAuth, "", true
 	case strings.Contains(s, "Duplicate Remote LeafNode Connection"):
 		return refusedTwin, "", true
+	}
+	if _, why, ok = strings.Cut(s, "TLS leafnode handshake error: "); ok {
+		return refusedDial, fmt.Sprintf("%.200s", why), true
 	}
 	if _, rest, found := strings.Cut(s, "as leafnode to remote server"); found {
 		if _, why, ok = strings.Cut(rest, "): "); ok {

@@ -193,7 +193,7 @@ func FreePort(t testing.TB) string {
 // NoLeaks fails the test if, at its end and after all later cleanups, goroutines are left that it started. It tells them by a profiler label, which
 // they inherit; so it may be used in parallel tests. (The NATS server sets labels of its own, so its goroutines do not count.)
 func NoLeaks(t testing.TB) {
-	name := fmt.Sprintf("%s@%p", t.Name(), t)
+	name := fmt.Sprintf("%s@%d", t.Name(), time.Now().UnixNano()) // several may be under way in one test
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("latticetest", name)))
 	t.Cleanup(func() {
 		pprof.SetGoroutineLabels(context.Background())
