@@ -16,6 +16,24 @@ type store struct {
 	mu      sync.Mutex // guards the rest
 	buckets map[string]map[string]string
 	open    int
+	refusal string // the error that every open gives, "" for none
+}
+
+// storeErrors are the cases of the variant error, in its order; a bucket that is named after one gives it.
+var storeErrors = []string{"no-such-store", "access-denied", "other"}
+
+// refuse makes the store refuse every bucket.
+func (s *store) refuse(with string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = with
+}
+
+// refused says which error an open of that bucket gives, -1 for none.
+func (s *store) refused(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Index(storeErrors, cmp.Or(s.refusal, name))
 }
 
 type bucket struct {
@@ -89,7 +107,7 @@ func (s *store) imports() wit.Imports {
 	return wit.Imports{
 		store + "open": func(_ context.Context, c *wit.Call) error {
 			name := c.Args.String()
-			if i := slices.Index([]string{"no-such-store", "access-denied", "other"}, name); i >= 0 {
+			if i := s.refused(name); i >= 0 {
 				c.Result.Err()
 				c.Result.Uint(uint64(i))
 				if i == 2 {
