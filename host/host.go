@@ -22,8 +22,10 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/wattle-io/wattle/host/engine"
+	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/claims"
 	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/lattice/envelope"
 	"github.com/wattle-io/wattle/lattice/links"
 	"github.com/wattle-io/wattle/providers"
 	"github.com/wattle-io/wattle/wit"
@@ -37,8 +39,10 @@ type Config struct {
 	Version string            // of the program
 	Dir     string            // directory for compiled modules and the files of providers
 
-	NATS      *nats.Conn // connection with the rights of the host's services
-	Trust     claims.Trust
+	NATS      *nats.Conn            // connection with the rights of the host's services
+	Trust     claims.Trust          // whose modules may run
+	Lattice   func() envelope.Trust // whose links count
+	Signer    *bus.User             // signs the links that are put here: an administrator. Without one none can be
 	Drivers   []providers.Driver
 	Contracts []providers.Contract
 	Settings  map[string]map[string]string // of each provider, by its name
@@ -101,7 +105,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.engine, err = engine.New(ctx, engine.Config{CacheDir: filepath.Join(h.cfg.Dir, "cache"), Contracts: wit.Contracts(), CompileWorkers: runtime.NumCPU(), Log: h.log}); err != nil {
 		return err
 	}
-	store, err := links.Open(ctx, h.cfg.NATS, h.log)
+	store, err := links.Open(ctx, h.cfg.NATS, links.Config{Trust: h.cfg.Lattice, Signer: h.cfg.Signer, Log: h.log})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func TestWhatAnActorLogsAndPrintsReachesWhoFollowsIt(t *testing.T) {
 	n := newNode(t)
 	id := n.peer("p", control.Limits{Instances: 1})
 	n.peer("other", control.Limits{})
-	logs, err := control.NewClient(n.lattice.Conn(bus.RoleView), n.ID()).Logs(latticetest.Context(t), "p")
+	logs, err := control.NewClient(n.lattice.Conn(bus.RoleView), nil, n.ID()).Logs(latticetest.Context(t), "p")
 	fatal(t, err)
 	n.do("other", "log", "not for us")
 	n.do("p", "log", "hello")

@@ -20,6 +20,7 @@ import (
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/claims"
 	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/lattice/envelope"
 	"github.com/wattle-io/wattle/lattice/latticetest"
 	"github.com/wattle-io/wattle/providers"
 	"github.com/wattle-io/wattle/providers/standard"
@@ -63,7 +64,10 @@ func newNode(t testing.TB) *node {
 	n.conn = n.lattice.Conn(bus.RoleService)
 	id, err := must(t, nkeys.CreateUser).PublicKey()
 	fatal(t, err)
+	trust, err := envelope.TrustOf(n.lattice.Identity)
+	fatal(t, err)
 	n.cfg = host.Config{
+		Lattice: envelope.Fixed(trust), Signer: n.lattice.User(bus.RoleAdmin),
 		ID: id, Name: "test", Dir: sharedDir, NATS: n.conn, Trust: claims.Roots{public(t, n.issuer): "tester"},
 		Drivers: append(standard.Drivers(), n.callerDriver()), Contracts: append(standard.Contracts(), guestContract()),
 		Settings: map[string]map[string]string{"httpserver": {"addr": "127.0.0.1:0"}},

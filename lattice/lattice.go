@@ -77,7 +77,8 @@ func (f InvokerFunc) Invoke(ctx context.Context, inv Invocation) (Reply, error) 
 
 // Event tells what happened in the lattice.
 type Event struct {
-	Kind    string            `json:"kind"` // "actor.started", "actor.stopped", "actor.refused", "link.put", …
+	ID      string            `json:"id,omitempty"` // no two events of a host have the same; made when it is published
+	Kind    string            `json:"kind"`         // "actor.started", "actor.stopped", "actor.refused", "link.put", …
 	Host    string            `json:"host"`
 	Subject string            `json:"subject"` // id of what the event is about
 	Time    time.Time         `json:"time"`

@@ -15,6 +15,7 @@ import (
 	"github.com/wattle-io/wattle/host"
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/lattice/envelope"
 	"github.com/wattle-io/wattle/providers"
 	"github.com/wattle-io/wattle/providers/standard"
 )
@@ -95,16 +96,24 @@ func (n *node) startHost(ctx context.Context, identity *bus.Identity, cfg nodeCo
 	if n.conn, err = n.hub.Connect(service); err != nil {
 		return err
 	}
+	trust, err := envelope.TrustOf(identity)
+	if err != nil {
+		return err
+	}
+	signer, err := identity.User(bus.RoleAdmin, "host", 0)
+	if err != nil {
+		return err
+	}
 	name, _ := os.Hostname() // a host without a name is known by its id
 	n.host, err = host.New(ctx, host.Config{
-		ID: id, Name: name, Version: wattle.Version, Dir: n.home.Dir, NATS: n.conn, Trust: n.home.Trust(),
+		ID: id, Name: name, Version: wattle.Version, Dir: n.home.Dir, NATS: n.conn, Trust: n.home.Trust(), Lattice: envelope.Fixed(trust), Signer: signer,
 		Drivers: standard.Drivers(), Contracts: standard.Contracts(), Settings: map[string]map[string]string{"httpserver": {"addr": loopback(cfg.http)}},
 		Log: cfg.log, Logs: cfg.logs,
 	})
 	if err != nil {
 		return err
 	}
-	n.service, err = control.Serve(n.conn, id, n.host, cfg.log)
+	n.service, err = control.Serve(n.conn, control.ServiceConfig{Host: id, Node: n.host, Trust: envelope.Fixed(trust), Log: cfg.log})
 	return err
 }
 
@@ -177,5 +186,5 @@ func (c *cli) client(ctx context.Context) (*control.Client, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("the lattice of %s cannot be reached: %w; is `wattle up` still running?", h.Dir, err)
 	}
-	return control.NewClient(conn, running.Host), conn.Close, nil
+	return control.NewClient(conn, admin, running.Host), conn.Close, nil
 }

@@ -11,20 +11,27 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/wattle-io/wattle/lattice"
+	"github.com/wattle-io/wattle/lattice/bus"
+	"github.com/wattle-io/wattle/lattice/envelope"
 )
 
-// Client drives one host. It is a Node: what its methods return is what the host's returned, errors as *lattice.Error. Beyond those, each method may
+// Client drives one host. It is a Node and a LinkWaiter, and has the commands of a Placer: what its methods return is what the host's returned, errors as *lattice.Error. Beyond those, each method may
 // return ErrUnavailable (the host is not there, or stopped answering), ErrDenied (this user may not send the command), ErrDeadline (the context's,
 // which stays matchable) and ErrLimit (the request is too large). When the context ends, the host is told within a second.
 type Client struct {
 	nc   *nats.Conn
+	user *bus.User
 	host string
 }
 
-var _ Node = (*Client)(nil)
+var (
+	_ Node       = (*Client)(nil)
+	_ LinkWaiter = (*Client)(nil)
+)
 
-// NewClient makes a client of the host of that id. Nothing is sent.
-func NewClient(nc *nats.Conn, host string) *Client { return &Client{nc, host} }
+// NewClient makes a client of the host of that id. Its commands are signed by the user; without one, it can upload and follow, but not command.
+// Nothing is sent.
+func NewClient(nc *nats.Conn, user *bus.User, host string) *Client { return &Client{nc, user, host} }
 
 // Host is the id of the host.
 func (c *Client) Host() string { return c.host }
@@ -57,6 +64,26 @@ func (c *Client) Inventory(ctx context.Context) (inv Inventory, err error) {
 // Call calls a function of an actor.
 func (c *Client) Call(ctx context.Context, req CallRequest) (reply CallReply, err error) {
 	return reply, c.do(ctx, verbCall, req, &reply)
+}
+
+// AwaitLink waits for a link to hold on the host.
+func (c *Client) AwaitLink(ctx context.Context, key lattice.LinkKey, revision uint64) error {
+	return c.do(ctx, verbAwaitLink, awaitRequest{linkKey(key), revision}, &empty{})
+}
+
+// Scale changes how many instances of an actor may run there.
+func (c *Client) Scale(ctx context.Context, req ScaleRequest) (info ActorInfo, err error) {
+	return info, c.do(ctx, verbScale, req, &info)
+}
+
+// Drain makes the host take no new placements, or take them again.
+func (c *Client) Drain(ctx context.Context, req DrainRequest) (reply DrainReply, err error) {
+	return reply, c.do(ctx, verbDrain, req, &reply)
+}
+
+// Label changes the host's labels.
+func (c *Client) Label(ctx context.Context, req LabelRequest) (info HostInfo, err error) {
+	return info, c.do(ctx, verbLabel, req, &info)
 }
 
 // do sends a command and reads the answer into reply.
@@ -97,11 +124,25 @@ func (c *Client) message(ctx context.Context, verb string, req any) (*nats.Msg, 
 	if len(body) > MaxRequest {
 		return nil, &lattice.Error{Kind: lattice.ErrLimit, Msg: fmt.Sprintf("%s: the request has %d bytes; %d are allowed", verb, len(body), MaxRequest)}
 	}
-	m := &nats.Msg{Subject: subject(c.host, verb), Reply: newReply(c.nc), Data: body}
+	m := &nats.Msg{Subject: subject(c.host, verb), Reply: newReply(c.nc)}
+	if m.Data, err = seal(c.user, m.Subject, body); err != nil {
+		return nil, err
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		m.Header = nats.Header{timeoutHeader: {max(time.Until(deadline), time.Millisecond).String()}}
 	}
 	return m, nil
+}
+
+// commandTTL is how long a command counts. It must arrive in that time; it may take longer.
+const commandTTL = 30 * time.Second
+
+// seal signs a command.
+func seal(u *bus.User, subject string, body []byte) ([]byte, error) {
+	if u == nil {
+		return nil, &lattice.Error{Kind: lattice.ErrDenied, Msg: "a command must be signed, and there is no key to sign it with", Hint: "use a credential of the role admin"}
+	}
+	return envelope.Seal(u, subject, commandTTL, 0, body)
 }
 
 // newReply is a subject for answers that nobody can guess. (nats.go's own are drawn from a predictable source.)

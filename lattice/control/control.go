@@ -1,15 +1,22 @@
 // Package control is the API through which a lattice is driven: start and stop actors, put and delete links, see what is there, call an
 // actor, upload a module, follow events and logs. The CLI, the dashboard and the scheduler all use it.
 //
-// A host implements [Node]; [Serve] puts it on the lattice as a NATS micro service on the subjects ctl.<host>.<verb>; [Client] has the same
-// methods on the other side. It decides nothing itself: who may send a command is NATS's permissions (package bus), what a command does
-// is the host's.
+// A host implements [Node], and more if it can ([Placer], [LinkWaiter]); [Serve] puts it on the lattice as a NATS micro service on the subjects
+// ctl.<host>.<verb>; [Client] has the same methods on the other side, [Lattice] what takes several hosts. It decides nothing itself:
+// what a command does is the host's, where an actor runs is package schedule's.
+//
+// # Who may
+//
+// NATS's permissions (package bus) say who may publish a command; but a hub could be turned. So each command is signed by its sender (package
+// envelope), and the host checks that it comes from a credential of this lattice whose role may send it, was made for this host and
+// this command, is not altered, and was signed within the last minute. A copy is not carried out again: it gets the answer of the first.
+// A view role may ask for the inventory, everything else takes the role admin.
 //
 // # Wire
 //
-// A request is a JSON object, at most MaxRequest bytes, unknown fields refused. The header Wattle-Timeout (Go duration) says how long the caller
-// waits. The answer is a JSON object, or a micro service error whose body is {"kind","msg","hint"}. While a command
-// runs, empty messages with the header Wattle-Beat come every second; when nobody listens to them any more, the command is cancelled.
+// A request is an envelope whose body is a JSON object, at most MaxRequest bytes, unknown fields refused. The header Wattle-Timeout (Go
+// duration) says how long the caller waits. The answer is a JSON object, or a micro service error whose body is {"kind","msg","hint"}. While a
+// command runs, empty messages with the header Wattle-Beat come every second; when nobody listens to them any more, the command is cancelled.
 package control
 
 import (

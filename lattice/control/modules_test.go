@@ -31,7 +31,7 @@ func module(n int) []byte {
 func TestUploadedModuleIsFetchedByItsHash(t *testing.T) {
 	l := latticetest.Hub(t)
 	m, ctx := openModules(t, l), latticetest.Context(t)
-	c := control.NewClient(l.TCP(bus.RoleAdmin), "")
+	c := control.NewClient(l.TCP(bus.RoleAdmin), nil, "")
 	for _, n := range []int{0, 1, 64 << 10, 1_000_003} {
 		wasm := module(n)
 		var steps []int
@@ -90,7 +90,7 @@ func TestWrongModulesAreRefused(t *testing.T) {
 	}
 	_, err = m.Fetch(ctx, hash)
 	wantError(t, err, lattice.ErrInvalid, hash, control.ModuleHash([]byte("evil")))
-	if _, err := control.NewClient(admin, "").Upload(ctx, []byte("good"), nil); err != nil {
+	if _, err := control.NewClient(admin, nil, "").Upload(ctx, []byte("good"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := m.Fetch(ctx, hash); err != nil || string(got) != "good" {
@@ -102,7 +102,7 @@ func TestWrongModulesAreRefused(t *testing.T) {
 		_, err := m.Fetch(ctx, hash)
 		wantError(t, err, lattice.ErrInvalid)
 	}
-	_, err = control.NewClient(admin, "").Upload(ctx, make([]byte, control.MaxModule+1), nil)
+	_, err = control.NewClient(admin, nil, "").Upload(ctx, make([]byte, control.MaxModule+1), nil)
 	wantError(t, err, lattice.ErrLimit)
 	if err := m.Delete(ctx, hash); err != nil {
 		t.Error(err)
@@ -151,7 +151,7 @@ func TestModuleThatClaimsTooMuchIsNotRead(t *testing.T) {
 func BenchmarkUpload(b *testing.B) {
 	l := latticetest.Hub(b)
 	openModules(b, l)
-	c := control.NewClient(l.TCP(bus.RoleAdmin), "")
+	c := control.NewClient(l.TCP(bus.RoleAdmin), nil, "")
 	wasm := module(3 << 20)
 	b.SetBytes(int64(len(wasm)))
 	for i := 0; b.Loop(); i++ {

@@ -14,19 +14,33 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/wattle-io/wattle/lattice"
+	"github.com/wattle-io/wattle/lattice/envelope"
 )
 
 // maxRunning is how many commands of a host run at a time; more are refused with ErrBusy.
 const maxRunning = 256
 
+// ServiceConfig says what a service serves.
+type ServiceConfig struct {
+	Host  string                // its id, U…
+	Node  Node                  // what commands do; a Placer and a LinkWaiter too, if it can
+	Trust func() envelope.Trust // whose commands count, asked for each
+	Log   *slog.Logger          // discarded unless given
+	Now   func() time.Time      // time.Now unless given: what commands are judged by
+}
+
 // Service serves the commands of one host.
 type Service struct {
-	nc    *nats.Conn
-	node  Node
-	log   *slog.Logger
-	micro micro.Service
-	beats *nats.Subscription
-	inbox string // prefix of the subjects that say that nobody listens to a beat any more
+	nc       *nats.Conn
+	host     string
+	node     Node
+	log      *slog.Logger
+	verifier *envelope.Verifier
+	answers  *answers
+	micro    micro.Service
+	beats    *nats.Subscription
+	auctions *nats.Subscription // nil unless the node is a Placer
+	inbox    string             // prefix of the subjects that say that nobody listens to a beat any more
 
 	base context.Context // of all commands; ends with Close
 	end  context.CancelFunc
@@ -38,54 +52,37 @@ type Service struct {
 	last    uint64                        // guarded by mu: number of the newest command
 }
 
-// verb carries out one command: JSON in, JSON out.
-type verb func(ctx context.Context, node Node, data []byte) (any, error)
-
-// handle makes a verb of a method.
-func handle[Req, Rep any](do func(Node, context.Context, Req) (Rep, error)) verb {
-	return func(ctx context.Context, node Node, data []byte) (any, error) {
-		var req Req
-		if err := decodeStrict(data, &req); err != nil {
-			return nil, err
-		}
-		return do(node, ctx, req)
+// Serve puts a node on the lattice. It takes commands when it is returned, until Close.
+func Serve(nc *nats.Conn, cfg ServiceConfig) (*Service, error) {
+	if !lattice.IsHostID(cfg.Host) {
+		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.80q is no id of a host", cfg.Host)}
 	}
-}
-
-func verbs() map[string]verb {
-	return map[string]verb{
-		verbStart:   handle(Node.Start),
-		verbStop:    handle(func(n Node, ctx context.Context, r StopRequest) (empty, error) { return empty{}, n.Stop(ctx, r) }),
-		verbPutLink: handle(Node.PutLink),
-		verbDeleteLink: handle(func(n Node, ctx context.Context, k linkKey) (empty, error) {
-			return empty{}, n.DeleteLink(ctx, lattice.LinkKey(k))
-		}),
-		verbInventory: handle(func(n Node, ctx context.Context, _ empty) (Inventory, error) { return n.Inventory(ctx) }),
-		verbCall:      handle(Node.Call),
+	if cfg.Node == nil || cfg.Trust == nil {
+		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: "a host needs a node, and to know whose commands count"}
 	}
-}
-
-// Serve puts a node on the lattice as the host of that id. It takes commands when it is returned, until Close.
-func Serve(nc *nats.Conn, host string, node Node, log *slog.Logger) (*Service, error) {
-	if !lattice.IsHostID(host) {
-		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.80q is no id of a host", host)}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{nc: nc, node: node, log: log, inbox: nc.NewInbox() + ".", running: make(map[string]context.CancelFunc)}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Service{nc: nc, host: cfg.Host, node: cfg.Node, log: cfg.Log, inbox: nc.NewInbox() + ".", running: make(map[string]context.CancelFunc),
+		verifier: envelope.NewVerifier(cfg.Trust, cfg.Now), answers: newAnswers(cfg.Now)}
 	s.base, s.end = context.WithCancel(context.Background())
-	if err := s.subscribe(host); err != nil {
+	if err := s.subscribe(); err != nil {
 		_ = s.Close()
-		return nil, fmt.Errorf("control: serve host %s: %w", host, err)
+		return nil, fmt.Errorf("control: serve host %s: %w", cfg.Host, err)
 	}
 	return s, nil
 }
 
-func (s *Service) subscribe(host string) (err error) {
+func (s *Service) subscribe() (err error) {
 	if s.beats, err = s.nc.Subscribe(s.inbox+"*", s.unheard); err != nil {
 		return err
 	}
 	s.micro, err = micro.AddService(s.nc, micro.Config{
 		Name: serviceName, Version: apiVersion, Description: "commands to a wattle host",
-		Metadata: map[string]string{"host": host}, QueueGroupDisabled: true,
+		Metadata: map[string]string{"host": s.host}, QueueGroupDisabled: true,
 		ErrorHandler: func(_ micro.Service, e *micro.NATSError) { s.log.Warn("control: subscription", "err", e) },
 	})
 	if err != nil {
@@ -93,7 +90,12 @@ func (s *Service) subscribe(host string) (err error) {
 	}
 	for name, v := range verbs() {
 		h := micro.HandlerFunc(func(r micro.Request) { s.accept(name, v, r) })
-		if err := s.micro.AddEndpoint(name, h, micro.WithEndpointSubject(subject(host, name))); err != nil {
+		if err := s.micro.AddEndpoint(name, h, micro.WithEndpointSubject(subject(s.host, name))); err != nil {
+			return err
+		}
+	}
+	if placer, ok := s.node.(Placer); ok {
+		if s.auctions, err = s.nc.Subscribe(auctionSubject, func(m *nats.Msg) { s.hear(placer, m) }); err != nil {
 			return err
 		}
 	}
@@ -109,6 +111,9 @@ func (s *Service) Close() error {
 	if s.micro != nil {
 		err = s.micro.Stop()
 	}
+	if s.auctions != nil {
+		_ = s.auctions.Unsubscribe() // fails only if the connection is gone, and the subscription with it
+	}
 	s.end()
 	s.wg.Wait()
 	if s.beats != nil {
@@ -119,26 +124,30 @@ func (s *Service) Close() error {
 
 // accept starts a command, or refuses it. It runs on the subscription's goroutine and must not block.
 func (s *Service) accept(name string, v verb, r micro.Request) {
-	ctx, cancel := context.WithTimeout(s.base, timeoutOf(r))
+	started := s.start(timeoutOf(r), func(ctx context.Context, number string) { s.carryOut(ctx, name, number, v, r) })
+	if !started {
+		s.respond(name, r, reply{err: &lattice.Error{Kind: lattice.ErrBusy, Msg: "the host is closing, or has too many commands under way", Hint: "try again"}})
+	}
+}
+
+// start runs do in a goroutine of its own that Close waits for. False if the service is closed or has too much to do.
+func (s *Service) start(timeout time.Duration, do func(ctx context.Context, number string)) bool {
 	s.mu.Lock()
-	refuse := s.closed || len(s.running) >= maxRunning
+	defer s.mu.Unlock()
+	if s.closed || len(s.running) >= maxRunning {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(s.base, timeout)
 	s.last++
 	number := strconv.FormatUint(s.last, 10)
-	if !refuse {
-		s.running[number] = cancel
-		s.wg.Add(1)
-	}
-	s.mu.Unlock()
-	if refuse {
-		cancel()
-		s.answer(name, r, nil, &lattice.Error{Kind: lattice.ErrBusy, Msg: "the host is closing, or has too many commands under way", Hint: "try again"})
-		return
-	}
+	s.running[number] = cancel
+	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
 		defer s.forget(number, cancel)
-		s.carryOut(ctx, name, number, v, r)
+		do(ctx, number)
 	}()
+	return true
 }
 
 func (s *Service) forget(number string, cancel context.CancelFunc) {
@@ -158,21 +167,14 @@ func timeoutOf(r micro.Request) time.Duration {
 
 // carryOut runs a command, with beats until it ends.
 func (s *Service) carryOut(ctx context.Context, name, number string, v verb, r micro.Request) {
-	type result struct {
-		reply any
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		reply, err := s.guarded(ctx, name, v, r.Data())
-		done <- result{reply, err}
-	}()
+	done := make(chan reply, 1)
+	go func() { done <- s.obey(ctx, name, v, r.Data()) }()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	for {
 		select {
-		case res := <-done:
-			s.answer(name, r, res.reply, res.err)
+		case rep := <-done:
+			s.respond(name, r, rep)
 			return
 		case <-beat.C:
 			s.beat(r.Reply(), number)
@@ -180,30 +182,66 @@ func (s *Service) carryOut(ctx context.Context, name, number string, v verb, r m
 	}
 }
 
+// obey carries out a command if its envelope holds, and once only: a copy gets the answer of the first.
+func (s *Service) obey(ctx context.Context, name string, v verb, data []byte) reply {
+	if len(data) > MaxRequest+envelope.MaxOverhead {
+		return reply{err: tooLarge(len(data))}
+	}
+	o, err := s.verifier.Command(data, subject(s.host, name), v.roles...)
+	if err != nil {
+		s.log.Warn("control: a command is refused", "verb", name, "err", err)
+		return reply{err: err}
+	}
+	if v.reads {
+		return s.guarded(ctx, name, v, o.Body)
+	}
+	n, first, err := s.answers.begin(o)
+	if err != nil {
+		s.log.Warn("control: a command is refused", "verb", name, "from", o.User, "err", err)
+		return reply{err: err}
+	}
+	if !first {
+		return s.answers.wait(ctx, n)
+	}
+	s.log.Info("control: command", "verb", name, "from", o.User, "name", o.Name, "id", o.ID)
+	rep := s.guarded(ctx, name, v, o.Body)
+	s.answers.finish(n, rep)
+	return rep
+}
+
 // guarded turns a panic of the node into an error: one bad command must not end the host.
-func (s *Service) guarded(ctx context.Context, name string, v verb, data []byte) (reply any, err error) {
+func (s *Service) guarded(ctx context.Context, name string, v verb, data []byte) (rep reply) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("control: a command panicked", "verb", name, "panic", p, "stack", string(debug.Stack()))
-			err = &lattice.Error{Kind: lattice.ErrInternal, Msg: name + " broke in the host", Hint: "the host's log says where"}
+			rep = reply{err: &lattice.Error{Kind: lattice.ErrInternal, Msg: name + " broke in the host", Hint: "the host's log says where"}}
 		}
 	}()
-	return v(ctx, s.node, data)
+	answer, err := v.do(ctx, s.node, data)
+	if err != nil {
+		return reply{err: err}
+	}
+	return encode(name, answer)
 }
 
-func (s *Service) answer(name string, r micro.Request, reply any, err error) {
-	body, jsonErr := json.Marshal(reply)
-	switch {
-	case err != nil:
-	case jsonErr != nil:
-		err = &lattice.Error{Kind: lattice.ErrInternal, Msg: name + ": the answer cannot be written as JSON: " + cut(jsonErr.Error())}
-	case len(body) > MaxReply:
-		err = &lattice.Error{Kind: lattice.ErrLimit, Msg: fmt.Sprintf("%s: the answer has %d bytes; %d fit", name, len(body), MaxReply)}
+// encode writes an answer.
+func encode(name string, answer any) reply {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return reply{err: &lattice.Error{Kind: lattice.ErrInternal, Msg: name + ": the answer cannot be written as JSON: " + cut(err.Error())}}
 	}
-	if err == nil {
-		err = r.Respond(body)
+	if len(body) > MaxReply {
+		return reply{err: &lattice.Error{Kind: lattice.ErrLimit, Msg: fmt.Sprintf("%s: the answer has %d bytes; %d fit", name, len(body), MaxReply)}}
+	}
+	return reply{body: body}
+}
+
+func (s *Service) respond(name string, r micro.Request, rep reply) {
+	var err error
+	if rep.err == nil {
+		err = r.Respond(rep.body)
 	} else {
-		err = respondError(r, toWire(err))
+		err = respondError(r, toWire(rep.err))
 	}
 	if err != nil {
 		s.log.Debug("control: cannot answer", "verb", name, "err", err)
@@ -215,7 +253,9 @@ func respondError(r micro.Request, w wireError) error {
 	if err != nil {
 		return err
 	}
-	return r.Error(w.Kind, w.Kind, body)
+	// What Error would send. That also keeps the error in the request, where micro reads it as soon as the handler returns, which is before
+	// the command has ended.
+	return r.Respond(body, micro.WithHeaders(micro.Headers{micro.ErrorHeader: {w.Kind}, micro.ErrorCodeHeader: {w.Kind}}))
 }
 
 // beat tells the caller that its command still runs. If nobody is there to hear it, NATS says so on the reply subject.

@@ -15,6 +15,7 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/lattice/envelope"
 	"github.com/wattle-io/wattle/lattice/latticetest"
 )
 
@@ -72,11 +73,32 @@ func info() control.ActorInfo {
 	return control.ActorInfo{ID: actorID, Name: "counter", State: control.StateRunning, Started: time.Unix(1700000000, 0).UTC()}
 }
 
+// serviceOf is the config of a host that trusts the lattice.
+func serviceOf(t testing.TB, l *latticetest.Lattice, host string, n control.Node) control.ServiceConfig {
+	t.Helper()
+	trust, err := envelope.TrustOf(l.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return control.ServiceConfig{Host: host, Node: n, Trust: envelope.Fixed(trust), Log: latticetest.Log(t)}
+}
+
+// client is a client of a new user of the role, within the process.
+func client(l *latticetest.Lattice, role bus.Role, host string) *control.Client {
+	u := l.User(role)
+	return control.NewClient(l.ConnAs(u), u, host)
+}
+
+// overTCP is client over the loopback interface.
+func overTCP(l *latticetest.Lattice, role bus.Role, host string) *control.Client {
+	return control.NewClient(l.TCP(role), l.User(role), host)
+}
+
 // serve puts the node on the lattice and returns its host's id.
 func serve(t testing.TB, l *latticetest.Lattice, n control.Node) string {
 	t.Helper()
 	u := l.User(bus.RoleHost)
-	s, err := control.Serve(l.ConnAs(u), u.ID, n, latticetest.Log(t))
+	s, err := control.Serve(l.ConnAs(u), serviceOf(t, l, u.ID, n))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +127,7 @@ func wantError(t *testing.T, err, kind error, parts ...string) {
 func TestCommandsArriveAsTheyWereSent(t *testing.T) {
 	l := latticetest.Hub(t)
 	n := &node{}
-	c, ctx := control.NewClient(l.TCP(bus.RoleAdmin), serve(t, l, n)), latticetest.Context(t)
+	c, ctx := overTCP(l, bus.RoleAdmin, serve(t, l, n)), latticetest.Context(t)
 
 	start := control.StartRequest{Hash: strings.Repeat("0", 64), Replace: true, Config: map[string]string{"a": "b"},
 		Limits: control.Limits{Instances: 3, Memory: 1 << 20, Timeout: control.Duration(1500 * time.Millisecond)}}
@@ -136,7 +158,7 @@ func TestCommandsArriveAsTheyWereSent(t *testing.T) {
 func TestKindMessageAndHintOfAnErrorSurvive(t *testing.T) {
 	l := latticetest.Hub(t)
 	n := &node{}
-	c, ctx := control.NewClient(l.Conn(bus.RoleAdmin), serve(t, l, n)), latticetest.Context(t)
+	c, ctx := client(l, bus.RoleAdmin, serve(t, l, n)), latticetest.Context(t)
 	for _, kind := range []error{lattice.ErrDenied, lattice.ErrNoLink, lattice.ErrNotFound, lattice.ErrInvalid, lattice.ErrConflict, lattice.ErrBusy,
 		lattice.ErrDeadline, lattice.ErrTrap, lattice.ErrLimit, lattice.ErrUnavailable, lattice.ErrUnsupported, lattice.ErrInternal} {
 		secret := errors.New("a cause for this host only")
@@ -162,7 +184,7 @@ func TestKindMessageAndHintOfAnErrorSurvive(t *testing.T) {
 func TestPanicOfTheNodeIsAnErrorAndTheNextCommandWorks(t *testing.T) {
 	l := latticetest.Hub(t)
 	n := &node{call: func(context.Context, control.CallRequest) (control.CallReply, error) { panic("secret detail") }}
-	c, ctx := control.NewClient(l.Conn(bus.RoleAdmin), serve(t, l, n)), latticetest.Context(t)
+	c, ctx := client(l, bus.RoleAdmin, serve(t, l, n)), latticetest.Context(t)
 	_, err := c.Call(ctx, control.CallRequest{Actor: "a", Func: "f"})
 	wantError(t, err, lattice.ErrInternal, "call")
 	if strings.Contains(err.Error(), "secret") {
@@ -176,10 +198,10 @@ func TestPanicOfTheNodeIsAnErrorAndTheNextCommandWorks(t *testing.T) {
 func TestMalformedRequestsAreRefused(t *testing.T) {
 	l := latticetest.Hub(t)
 	n := &node{}
-	host, nc := serve(t, l, n), l.Conn(bus.RoleAdmin)
+	host, nc, admin := serve(t, l, n), l.Conn(bus.RoleAdmin), l.User(bus.RoleAdmin)
 	for _, body := range []string{"", "{", "[]", `"x"`, `{"hash":1}`, `{"hash":"x","unknown":1}`, `{"hash":"x"}{}`, `{"hash":"x"} x`,
 		`{"limits":{"timeout":"soon"}}`, `{"limits":{"instances":"1e99"}}`, `{"hash":"` + strings.Repeat("x", control.MaxRequest) + `"}`} {
-		m, err := nc.RequestWithContext(latticetest.Context(t), "ctl."+host+".start", []byte(body))
+		m, err := nc.RequestWithContext(latticetest.Context(t), "ctl."+host+".start", signed(t, admin, "ctl."+host+".start", body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +222,7 @@ func TestTooLargeRequestsAndAnswersAreRefused(t *testing.T) {
 		}
 		return control.CallReply{Result: json.RawMessage(`"` + strings.Repeat("x", control.MaxReply) + `"`)}, nil
 	}}
-	c, ctx := control.NewClient(l.Conn(bus.RoleAdmin), serve(t, l, n)), latticetest.Context(t)
+	c, ctx := client(l, bus.RoleAdmin, serve(t, l, n)), latticetest.Context(t)
 	_, err := c.Call(ctx, control.CallRequest{})
 	wantError(t, err, lattice.ErrLimit, "answer")
 	_, err = c.Call(ctx, control.CallRequest{Actor: strings.Repeat("x", control.MaxRequest)})
@@ -213,7 +235,7 @@ func TestRightsAreChecked(t *testing.T) {
 	l := latticetest.Hub(t)
 	n := &node{}
 	host, ctx := serve(t, l, n), latticetest.Context(t)
-	viewer := control.NewClient(l.TCP(bus.RoleView), host)
+	viewer := overTCP(l, bus.RoleView, host)
 	if _, err := viewer.Inventory(ctx); err != nil {
 		t.Errorf("a viewer asks for the inventory: %v", err)
 	}
@@ -223,7 +245,7 @@ func TestRightsAreChecked(t *testing.T) {
 	wantError(t, err, lattice.ErrDenied)
 	_, err = viewer.Upload(ctx, []byte("module"), nil)
 	wantError(t, err, lattice.ErrDenied, "upload")
-	other := control.NewClient(l.Conn(bus.RoleHost), host)
+	other := client(l, bus.RoleHost, host)
 	wantError(t, other.Stop(ctx, control.StopRequest{Actor: "x"}), lattice.ErrDenied)
 	if asked := n.take(); len(asked) > 0 {
 		t.Errorf("the node was asked %v", asked)
@@ -232,15 +254,16 @@ func TestRightsAreChecked(t *testing.T) {
 
 func TestHostThatIsNotThereIsSaidAtOnce(t *testing.T) {
 	l := latticetest.Hub(t)
-	nc, ctx := l.Conn(bus.RoleAdmin), latticetest.Context(t)
-	wantError(t, control.NewClient(nc, l.User(bus.RoleHost).ID).Stop(ctx, control.StopRequest{}), lattice.ErrUnavailable, "is it running")
+	admin := l.User(bus.RoleAdmin)
+	nc, ctx := l.ConnAs(admin), latticetest.Context(t)
+	wantError(t, control.NewClient(nc, admin, l.User(bus.RoleHost).ID).Stop(ctx, control.StopRequest{}), lattice.ErrUnavailable, "is it running")
 	for _, id := range []string{"", "U", "*", ">", "x y", strings.Repeat("U", 57)} {
-		wantError(t, control.NewClient(nc, id).Stop(ctx, control.StopRequest{}), lattice.ErrInvalid)
+		wantError(t, control.NewClient(nc, admin, id).Stop(ctx, control.StopRequest{}), lattice.ErrInvalid)
 	}
-	_, err := control.Serve(nc, "*", &node{}, latticetest.Log(t))
+	_, err := control.Serve(nc, serviceOf(t, l, "*", &node{}))
 	wantError(t, err, lattice.ErrInvalid)
 	nc.Close()
-	wantError(t, control.NewClient(nc, l.User(bus.RoleHost).ID).Stop(ctx, control.StopRequest{}), lattice.ErrUnavailable)
+	wantError(t, control.NewClient(nc, admin, l.User(bus.RoleHost).ID).Stop(ctx, control.StopRequest{}), lattice.ErrUnavailable)
 }
 
 // ending is a call that runs until its context ends.
@@ -256,7 +279,7 @@ func ending() (*node, chan error) {
 func TestDeadlineOfTheCallerReachesTheNode(t *testing.T) {
 	l := latticetest.Hub(t)
 	n, ended := ending()
-	c := control.NewClient(l.TCP(bus.RoleAdmin), serve(t, l, n))
+	c := overTCP(l, bus.RoleAdmin, serve(t, l, n))
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	_, err := c.Call(ctx, control.CallRequest{})
@@ -280,8 +303,8 @@ func TestCallerThatGoesAwayCancelsItsCommand(t *testing.T) {
 				began <- true
 				return call(ctx, r)
 			}
-			nc := l.TCP(bus.RoleAdmin)
-			c := control.NewClient(nc, serve(t, l, n))
+			nc, admin := l.TCP(bus.RoleAdmin), l.User(bus.RoleAdmin)
+			c := control.NewClient(nc, admin, serve(t, l, n))
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			done := make(chan error, 1)
@@ -305,13 +328,13 @@ func TestBeatsKeepALongCommandAlive(t *testing.T) {
 		<-release
 		return control.CallReply{Result: json.RawMessage("7")}, nil
 	}}
-	host, nc := serve(t, l, n), l.Conn(bus.RoleAdmin)
+	host, nc, admin := serve(t, l, n), l.Conn(bus.RoleAdmin), l.User(bus.RoleAdmin)
 	beats := make(chan bool, 10)
 	sub, err := nc.Subscribe(nc.NewInbox(), func(m *nats.Msg) { beats <- m.Header.Get("Wattle-Beat") != "" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nc.PublishRequest("ctl."+host+".call", sub.Subject, []byte(`{"actor":"a","func":"f"}`)); err != nil {
+	if err := nc.PublishRequest("ctl."+host+".call", sub.Subject, signed(t, admin, "ctl."+host+".call", `{"actor":"a","func":"f"}`)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -328,11 +351,11 @@ func TestCloseEndsCommandsAndTakesNoMore(t *testing.T) {
 	l := latticetest.Hub(t)
 	n, ended := ending()
 	u := l.User(bus.RoleHost)
-	s, err := control.Serve(l.ConnAs(u), u.ID, n, latticetest.Log(t))
+	s, err := control.Serve(l.ConnAs(u), serviceOf(t, l, u.ID, n))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, ctx := control.NewClient(l.Conn(bus.RoleAdmin), u.ID), latticetest.Context(t)
+	c, ctx := client(l, bus.RoleAdmin, u.ID), latticetest.Context(t)
 	done := make(chan error, 1)
 	began := make(chan bool, 1)
 	call := n.call
@@ -386,9 +409,9 @@ func BenchmarkRoundTrip(b *testing.B) {
 	n := &node{call: func(context.Context, control.CallRequest) (control.CallReply, error) {
 		return control.CallReply{Result: json.RawMessage("7")}, nil
 	}}
-	host := serve(b, l, n)
+	host, admin := serve(b, l, n), l.User(bus.RoleAdmin)
 	for name, nc := range map[string]*nats.Conn{"in-process": l.Conn(bus.RoleAdmin), "tcp": l.TCP(bus.RoleAdmin)} {
-		c := control.NewClient(nc, host)
+		c := control.NewClient(nc, admin, host)
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := c.Call(context.Background(), control.CallRequest{Actor: "a", Func: "f"}); err != nil {

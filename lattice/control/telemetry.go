@@ -31,13 +31,14 @@ const MaxTelemetry = 64 << 10
 // maxLogMessage leaves room for its JSON, which may write a byte in six.
 const maxLogMessage = 8 << 10
 
-// PublishEvent tells the lattice what happened, on evt.<host>.<kind>. It needs the rights of that host or of bus.RoleService. Nothing is stored: who
+// PublishEvent tells the lattice what happened, as a CloudEvent on evt.<host>.<kind>. It needs the rights of that host or of bus.RoleService. Nothing is stored: who
 // does not listen does not hear it. ErrInvalid if the host or the kind (tokens of a-z, 0-9 and "-", joined by dots) is none.
 func PublishEvent(nc *nats.Conn, ev lattice.Event) error {
-	if !lattice.IsHostID(ev.Host) || !isKind(ev.Kind) {
-		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("an event %.80q of host %.80q cannot be", ev.Kind, ev.Host)}
+	b, err := MarshalEvent(ev)
+	if err != nil {
+		return err
 	}
-	return publish(nc, "evt."+ev.Host+"."+ev.Kind, ev)
+	return publish(nc, "evt."+ev.Host+"."+ev.Kind, b)
 }
 
 // PublishLog sends a line of log of an actor or provider on log.<host>.<actor>. Rights and delivery are as for PublishEvent.
@@ -49,14 +50,14 @@ func PublishLog(nc *nats.Conn, host string, r LogRecord) error {
 		r.Message = strings.ToValidUTF8(r.Message[:maxLogMessage], "") + "…"
 	}
 	r.Host = host
-	return publish(nc, "log."+host+"."+r.Actor, r)
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("control: log of %s: %w", r.Actor, err)
+	}
+	return publish(nc, "log."+host+"."+r.Actor, b)
 }
 
-func publish(nc *nats.Conn, subject string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("control: %s: %w", subject, err)
-	}
+func publish(nc *nats.Conn, subject string, b []byte) error {
 	if len(b) > MaxTelemetry {
 		return &lattice.Error{Kind: lattice.ErrLimit, Msg: fmt.Sprintf("%s: %d bytes; %d are allowed", subject, len(b), MaxTelemetry)}
 	}
@@ -78,10 +79,9 @@ func isKind(s string) bool {
 // Events gives what happens from now on, on the client's host, or on all hosts if its id is empty. The channel is closed when the context or
 // the connection ends. A reader that is too slow misses some.
 func (c *Client) Events(ctx context.Context) (<-chan lattice.Event, error) {
-	return follow(ctx, c, "evt", ">", func(host, _ string, data []byte) (ev lattice.Event, ok bool) {
-		ok = json.Unmarshal(data, &ev) == nil
-		ev.Host = host
-		return ev, ok
+	return follow(ctx, c, "evt", ">", func(host, kind string, data []byte) (lattice.Event, bool) {
+		ev, err := ParseEvent(data)
+		return ev, err == nil && ev.Host == host && ev.Kind == kind // which permissions prove; bids of an auction are none
 	})
 }
 

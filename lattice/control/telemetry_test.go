@@ -28,21 +28,31 @@ func next[T any](t *testing.T, ch <-chan T) T {
 	panic("not reached")
 }
 
+// body is an event as it travels.
+func body(t *testing.T, ev lattice.Event) []byte {
+	t.Helper()
+	b, err := control.MarshalEvent(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func TestEventsReachThoseWhoFollow(t *testing.T) {
 	l := latticetest.Hub(t)
 	ctx, cancel := context.WithCancel(latticetest.Context(t))
 	defer cancel()
 	u, other := l.User(bus.RoleHost), l.User(bus.RoleHost)
 	host, view := l.ConnAs(u), l.TCP(bus.RoleView)
-	one, err := control.NewClient(view, u.ID).Events(ctx)
+	one, err := control.NewClient(view, nil, u.ID).Events(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := control.NewClient(view, "").Events(ctx)
+	all, err := control.NewClient(view, nil, "").Events(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ev := lattice.Event{Kind: "actor.started", Host: u.ID, Subject: actorID, Time: time.Now().UTC(), Data: map[string]string{"name": "counter"}}
+	ev := lattice.Event{ID: "1", Kind: "actor.started", Host: u.ID, Subject: actorID, Time: time.Now().UTC(), Data: map[string]string{"name": "counter"}}
 	elsewhere := ev
 	elsewhere.Host = other.ID
 	if err := control.PublishEvent(l.ConnAs(other), elsewhere); err != nil {
@@ -71,7 +81,7 @@ func TestHostCannotSpeakForAnother(t *testing.T) {
 	ctx := latticetest.Context(t)
 	mine, victim := l.User(bus.RoleHost), l.User(bus.RoleHost)
 	host := l.ConnAs(mine)
-	events, err := control.NewClient(l.TCP(bus.RoleView), "").Events(ctx)
+	events, err := control.NewClient(l.TCP(bus.RoleView), nil, "").Events(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,11 +89,14 @@ func TestHostCannotSpeakForAnother(t *testing.T) {
 	if err := control.PublishEvent(host, forged); err != nil {
 		t.Fatal(err)
 	}
-	if err := host.Publish("evt."+mine.ID+".actor.started", []byte(`{"kind":"actor.started","host":"`+victim.ID+`"}`)); err != nil {
+	if err := host.Publish("evt."+mine.ID+".actor.started", body(t, forged)); err != nil {
+		t.Fatal(err)
+	}
+	if err := control.PublishEvent(host, lattice.Event{Kind: "actor.started", Host: mine.ID}); err != nil {
 		t.Fatal(err)
 	}
 	if got := next(t, events); got.Host != mine.ID {
-		t.Errorf("an event of %s says that it is of %s", mine.ID, got.Host)
+		t.Errorf("an event of %s was sent by %s", got.Host, mine.ID)
 	}
 }
 
@@ -91,7 +104,7 @@ func TestLogsAreFollowedByIDNameOrAll(t *testing.T) {
 	l := latticetest.Hub(t)
 	ctx := latticetest.Context(t)
 	u := l.User(bus.RoleHost)
-	c := control.NewClient(l.TCP(bus.RoleView), u.ID)
+	c := control.NewClient(l.TCP(bus.RoleView), nil, u.ID)
 	follow := func(actor string) <-chan control.LogRecord {
 		t.Helper()
 		ch, err := c.Logs(ctx, actor)
@@ -140,10 +153,10 @@ func TestWrongTelemetryIsRefused(t *testing.T) {
 	wantError(t, control.PublishEvent(nc, lattice.Event{Host: u.ID, Kind: "a", Subject: strings.Repeat("x", control.MaxTelemetry)}), lattice.ErrLimit)
 	wantError(t, control.PublishLog(nc, u.ID, control.LogRecord{Actor: "*"}), lattice.ErrInvalid)
 	wantError(t, control.PublishLog(nc, "x", control.LogRecord{Actor: actorID}), lattice.ErrInvalid)
-	c := control.NewClient(nc, "not a host")
+	c := control.NewClient(nc, nil, "not a host")
 	_, err := c.Events(ctx)
 	wantError(t, err, lattice.ErrInvalid)
-	_, err = control.NewClient(nc, u.ID).Logs(ctx, "a.>")
+	_, err = control.NewClient(nc, nil, u.ID).Logs(ctx, "a.>")
 	wantError(t, err, lattice.ErrInvalid)
 	nc.Close()
 	wantError(t, control.PublishEvent(nc, lattice.Event{Host: u.ID, Kind: "a"}), lattice.ErrUnavailable)
@@ -152,7 +165,7 @@ func TestWrongTelemetryIsRefused(t *testing.T) {
 func TestChannelsCloseWithTheConnection(t *testing.T) {
 	l := latticetest.Hub(t)
 	nc := l.TCP(bus.RoleView)
-	ch, err := control.NewClient(nc, "").Events(latticetest.Context(t))
+	ch, err := control.NewClient(nc, nil, "").Events(latticetest.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}

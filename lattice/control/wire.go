@@ -26,22 +26,13 @@ const (
 	beatTimeout = 5 * beatEvery    // without a beat the host is taken for gone
 	maxText     = 2 << 10          // bytes of an error's message and of its hint
 	serviceName = "wattle-control" // in $SRV
-	apiVersion  = "1.0.0"
+	apiVersion  = "2.0.0"
 
 	timeoutHeader = "Wattle-Timeout"
 	beatHeader    = "Wattle-Beat"
 )
 
-// The verbs: the last token of a command's subject.
-const (
-	verbStart      = "start"
-	verbStop       = "stop"
-	verbPutLink    = "putlink"
-	verbDeleteLink = "deletelink"
-	verbInventory  = "inventory"
-	verbCall       = "call"
-)
-
+// subject is where a host takes a command.
 func subject(host, verb string) string { return "ctl." + host + "." + verb }
 
 // empty is the request or answer that says nothing.
@@ -57,7 +48,7 @@ type linkKey struct {
 // decodeStrict reads one JSON object: nothing unknown in it, nothing after it.
 func decodeStrict(data []byte, v any) error {
 	if len(data) > MaxRequest {
-		return &lattice.Error{Kind: lattice.ErrLimit, Msg: fmt.Sprintf("a request of %d bytes; %d are allowed", len(data), MaxRequest)}
+		return tooLarge(len(data))
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -68,6 +59,10 @@ func decodeStrict(data []byte, v any) error {
 		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: "malformed request: something follows the JSON object"}
 	}
 	return nil
+}
+
+func tooLarge(n int) error {
+	return &lattice.Error{Kind: lattice.ErrLimit, Msg: fmt.Sprintf("a request of %d bytes; %d are allowed", n, MaxRequest)}
 }
 
 // wireError is an error as it travels.

@@ -43,8 +43,8 @@ const (
 
 	version       = "wattle-envelope-1"
 	maxCredential = 4 << 10
-	maxHead       = 1 << 10
-	maxSubject    = 255
+	maxHead       = 2 << 10
+	maxSubject    = 512
 	idLen         = 26 // of rand.Text: 130 bits of base32
 )
 

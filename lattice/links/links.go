@@ -1,15 +1,19 @@
 // Package links keeps the links of a lattice: in the hub's bucket "links" (Store), and on each host as a table in memory that follows it (Table).
 //
+// A stored link is signed (package envelope) by an administrator, and so is its end; each has a revision that grows. Readers believe nothing
+// else. So a hub that was turned can keep changes back, but can neither make links up nor bring old ones back while a host
+// remembers a later one (Config.Journal keeps that over a restart).
+//
 // It does not carry calls and does not know providers: a host looks up a link for each call, and tells its providers of changes.
 package links
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/wattle-io/wattle/lattice"
+	"github.com/wattle-io/wattle/lattice/envelope"
 )
 
 // Limits of a link.
@@ -17,7 +21,8 @@ const (
 	MaxConfig      = 32       // entries of a link's config
 	MaxConfigBytes = 4 << 10  // of all keys and values
 	maxConfigKey   = 64       // bytes of a key
-	maxRecord      = 32 << 10 // bytes of a stored link: JSON can write a byte in six
+	maxBody        = 32 << 10 // bytes of a link as JSON, which can write a byte in six
+	maxRecord      = maxBody + envelope.MaxOverhead
 	bucket         = "links"
 )
 
@@ -83,33 +88,4 @@ func invalid(format string, args ...any) error {
 // recordKey is where a link is stored: <source>.<namespace>.<package>.<name>.
 func recordKey(k lattice.LinkKey) string {
 	return k.Source + "." + strings.Replace(k.Contract, ":", ".", 1) + "." + k.Name
-}
-
-// parseKey is the reverse of recordKey.
-func parseKey(s string) (lattice.LinkKey, bool) {
-	p := strings.Split(s, ".")
-	if len(p) != 4 {
-		return lattice.LinkKey{}, false
-	}
-	k := lattice.LinkKey{Source: p[0], Contract: p[1] + ":" + p[2], Name: p[3]}
-	return k, checkKey(k) == nil
-}
-
-// decode reads a stored link. The key is where it was found, and must be the link's.
-func decode(key string, value []byte, revision uint64) (lattice.Link, error) {
-	if len(value) > maxRecord {
-		return lattice.Link{}, invalid("the stored link %.150q has %d bytes", key, len(value))
-	}
-	var l lattice.Link
-	if err := json.Unmarshal(value, &l); err != nil {
-		return lattice.Link{}, invalid("the stored link %.150q is no JSON: %v", key, err)
-	}
-	if err := Check(l); err != nil {
-		return lattice.Link{}, err
-	}
-	if recordKey(l.Key()) != key {
-		return lattice.Link{}, invalid("the stored link %.150q is another one's", key)
-	}
-	l.Revision = revision
-	return l, nil
 }

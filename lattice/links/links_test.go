@@ -69,45 +69,43 @@ func TestLargestLinkFitsItsRecord(t *testing.T) {
 	long := strings.Repeat("n", 64)
 	l.Name, l.Contract, l.Target = long, long+":"+long, long
 	l.Config = map[string]string{"k": strings.Repeat("\x01", MaxConfigBytes-1)}
-	b, err := json.Marshal(l)
-	if err != nil || len(b) > maxRecord {
+	b, err := json.Marshal(recordOf(Update{Link: l}))
+	if err != nil || len(b) > maxBody {
 		t.Fatalf("%d bytes, %v", len(b), err)
 	}
-	if got, err := decode(recordKey(l.Key()), b, 7); err != nil || got.Revision != 7 || len(recordKey(l.Key())) > 255 {
+	if got, err := decodeBody(recordKey(l.Key()), b, 7); err != nil || got.Link.Revision != 7 || len(recordKey(l.Key())) > 255 {
 		t.Errorf("key of %d bytes: %v", len(recordKey(l.Key())), err)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	l := good()
-	b, err := json.Marshal(l)
-	if err != nil {
-		f.Fatal(err)
+	for _, u := range []Update{{Link: good()}, {Link: good(), Deleted: true}} {
+		b, err := json.Marshal(recordOf(u))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(recordKey(u.Link.Key()), b)
 	}
-	f.Add(recordKey(l.Key()), b)
 	f.Add("a.wasi.http.default", []byte(`{"source":"a","target":"b","contract":"wasi:http","name":"default"}`))
 	f.Add("a.b.c.d", []byte(`{`))
 	f.Add("....", []byte(`{"config":{"":""}}`))
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
-		k, ok := parseKey(key)
-		if ok && recordKey(k) != key {
-			t.Errorf("key %q is read as %+v", key, k)
-		}
-		l, err := decode(key, value, 3)
+		u, err := decodeBody(key, value, 3)
 		if err != nil {
 			if !errors.Is(err, lattice.ErrInvalid) {
 				t.Errorf("wrong kind: %v", err)
 			}
 			return
 		}
-		if !ok || l.Key() != k || Check(l) != nil || l.Revision != 3 {
-			t.Errorf("%q holds %+v", key, l)
+		if recordKey(u.Link.Key()) != key || u.Link.Revision != 3 || !u.Deleted && Check(u.Link) != nil {
+			t.Errorf("%q holds %+v", key, u)
 		}
-		again, err := json.Marshal(l)
+		again, err := json.Marshal(recordOf(u))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := decode(key, again, 3); err != nil || len(got.Config) != len(l.Config) || len(l.Config) > 0 && !reflect.DeepEqual(got, l) {
+		got, err := decodeBody(key, again, 3)
+		if err != nil || got.Deleted != u.Deleted || !u.Deleted && len(u.Link.Config) > 0 && !reflect.DeepEqual(got, u) {
 			t.Errorf("not the same after a round trip: %+v %v", got, err)
 		}
 	})
