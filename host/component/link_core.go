@@ -32,17 +32,13 @@ func moduleTypeOf(m *wasmmod.Module) *moduleType {
 	for i := range m.Imports {
 		im := &m.Imports[i]
 		c := coreType{kind: im.Kind, sig: im.Sig, limits: im.Limits, val: im.Type, mutable: im.Mutable}
-		if im.Kind == wasmmod.Table {
-			c.val = im.Limits.Elem
-		}
 		t.add(ImportName{im.Module, im.Name}, c)
 	}
 	for _, e := range m.Exports {
 		c := coreType{kind: e.Kind, sig: e.Sig}
 		switch e.Kind {
 		case wasmmod.Table:
-			c.limits = m.Tables[e.Index]
-			c.val = c.limits.Elem
+			c.limits, c.val = m.Tables[e.Index], m.TableElem(e.Index)
 		case wasmmod.Memory:
 			c.limits = m.Memories[e.Index]
 		case wasmmod.Global:

@@ -103,7 +103,7 @@ func (in *insn) appendTo(out []byte, r *reader) []byte {
 }
 
 // rewriteTable copies a table definition, with its maximum brought down to max unless that is 0.
-func (m *Module) rewriteTable(r *reader, out *[]byte, max uint32, fn remap) Limits {
+func (m *Module) rewriteTable(r *reader, out *[]byte, max uint32, fn remap) (Limits, byte) {
 	start := r.off
 	init := r.peek() == emptyType
 	if init {
@@ -111,13 +111,13 @@ func (m *Module) rewriteTable(r *reader, out *[]byte, max uint32, fn remap) Limi
 		r.zero()
 	}
 	typ := r.off
-	l := r.tableType(uint32(len(m.types)))
+	l, elem := r.tableType(uint32(len(m.types)))
 	if l.Min > maxTableSize || max != 0 && l.Min > max {
 		r.off = start
 		r.fail(ErrTooLarge, "table of %d elements", l.Min)
 	}
 	if r.err != nil {
-		return l
+		return l, elem
 	}
 	var buf []byte
 	if max != 0 && (!l.HasMax || l.Max > max) {
@@ -134,5 +134,5 @@ func (m *Module) rewriteTable(r *reader, out *[]byte, max uint32, fn remap) Limi
 	if out != nil {
 		*out = append(*out, buf...)
 	}
-	return l
+	return l, elem
 }

@@ -54,7 +54,7 @@ type Import struct {
 	TypeIndex    uint32  // Func and Tag
 	Sig          FuncSig // Func and Tag
 	Limits       Limits  // Memory and Table
-	Type         byte    // Global: value type as in FuncSig
+	Type         byte    // Global: value type as in FuncSig; Table: type of the elements
 	Mutable      bool    // Global
 
 	desc []byte // the import's description as it stands in the module
@@ -90,6 +90,7 @@ type Module struct {
 	funcs    []uint32 // type of every function, imports first
 	globals  []byte   // value type of every global, imports first
 	mutable  []bool   // the same for mutability
+	elems    []byte   // type of the elements of every table, imports first
 	tags     uint32
 	start    uint32
 	bodies   []body
@@ -119,7 +120,12 @@ func (m *Module) Export(name string) (Export, bool) {
 }
 
 // Global gives the type of a global, by its index as in Export.Index: its value type as in FuncSig, and whether it is mutable.
-func (m *Module) Global(index uint32) (typ byte, mutable bool) { return m.globals[index], m.mutable[index] }
+func (m *Module) Global(index uint32) (typ byte, mutable bool) {
+	return m.globals[index], m.mutable[index]
+}
+
+// TableElem gives the type of a table's elements as in FuncSig, by its index as in Export.Index.
+func (m *Module) TableElem(index uint32) byte { return m.elems[index] }
 
 // CustomSections returns the custom sections whose names begin with prefix, in order.
 func (m *Module) CustomSections(prefix string) []CustomSection {

@@ -2,10 +2,13 @@ package wasmmod
 
 // The weights of work, in instructions; perUnit of them are one unit of fuel.
 const (
-	perUnit   = 32
-	callCost  = 16 // a call, with about what a callee without a check of its own costs
-	freeCall  = 96 // a function pays if a call of it, with all that it calls, may take more than this
-	maxWeight = 1 << 15
+	perUnit  = 32
+	callCost = 16 // a call, with about what a callee without a check of its own costs
+	freeCall = 96 // a function pays if a call of it, with all that it calls, may take more than this
+
+	// maxWeight bounds the fuel of one iteration or call. The loop of an interpreter has hundreds of thousands of instructions, of
+	// which an iteration runs a few; one that does run all of the largest body that is taken still yields every 20 ms.
+	maxWeight = 1 << 10
 )
 
 // fn is what a scan of a function's instructions finds.

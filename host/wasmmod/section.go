@@ -135,8 +135,8 @@ func (m *Module) decodeImportDesc(r *reader, im *Import) {
 			m.sharesTable = m.sharesTable || im.Sig.hasFuncRef()
 		}
 	case Table:
-		im.Limits = r.tableType(types)
-		m.Tables, m.sharesTable = append(m.Tables, im.Limits), true
+		im.Limits, im.Type = r.tableType(types)
+		m.Tables, m.elems, m.sharesTable = append(m.Tables, im.Limits), append(m.elems, im.Type), true
 	case Memory:
 		im.Limits = r.limits()
 		m.Memories = append(m.Memories, im.Limits)
@@ -175,7 +175,8 @@ func (m *Module) decodeFuncs(r *reader) {
 
 func (m *Module) decodeTables(r *reader) {
 	for n := r.count("tables", maxTables); n > 0 && r.err == nil; n-- {
-		m.Tables = append(m.Tables, m.rewriteTable(r, nil, 0, m.take))
+		l, elem := m.rewriteTable(r, nil, 0, m.take)
+		m.Tables, m.elems = append(m.Tables, l), append(m.elems, elem)
 	}
 }
 

@@ -78,7 +78,6 @@ type Limits struct {
 	Max    uint32 // meaningful if HasMax
 	HasMax bool
 	Shared bool
-	Elem   byte // of a table: type of its elements, as in FuncSig
 }
 
 // limits reads a limits type. 64-bit memories and tables are refused.
@@ -148,8 +147,8 @@ func (r *reader) globalType(types uint32) byte {
 	return t
 }
 
-// tableType reads a table type and gives its limits; the element type is checked only.
-func (r *reader) tableType(types uint32) Limits {
+// tableType reads a table type and gives its limits and the type of its elements.
+func (r *reader) tableType(types uint32) (Limits, byte) {
 	t := r.valType(types)
 	if r.err == nil && !isFuncRef(t) && t != externref && t != exnref {
 		r.malformed("table of %s", valTypeName(t))
@@ -158,8 +157,7 @@ func (r *reader) tableType(types uint32) Limits {
 	if l.Shared {
 		r.malformed("shared table")
 	}
-	l.Elem = t
-	return l
+	return l, t
 }
 
 // funcType reads one function type.
