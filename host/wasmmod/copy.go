@@ -6,11 +6,13 @@ import "math"
 func (mt *meter) instructions(i int, x *locals) {
 	r, lim := mt.m.codeReader(&mt.m.bodies[i])
 	c := copier{meter: mt, r: &r, fn: &mt.fns[i], x: x, frame: mt.frame(i)}
-	for r.more() {
+	for _, at := range mt.marks[mt.firstMark[i]:mt.firstMark[i+1]] {
+		r.off = int(at)
 		r.next(&c.in, &lim)
 		c.instruction()
 	}
-	c.flush(len(r.buf))
+	r.off = len(r.buf)
+	c.flush(r.off)
 }
 
 // copier is the state of a copy: what stands between copied and the reader's offset is not copied yet.

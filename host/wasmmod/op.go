@@ -136,6 +136,34 @@ func (r *reader) next(in *insn, lim *bounds) {
 	r.immediates(class, in, lim)
 }
 
+// plain skips a run of instructions that are all alike to the meter: after the control instructions, without immediates or with numbers of
+// one byte that are within bounds. It tells how many they are. Everything else, mistakes included, it leaves to next.
+func (r *reader) plain(lim *bounds) (n int) {
+	locals, globals := byte(min(lim.locals, 0x80)), byte(min(lim.globals, 0x80))
+	off := r.off
+	for ; len(r.buf)-off >= 3; n++ {
+		b := r.buf[off : off+3]
+		if b[0] < opLocalGet {
+			break
+		}
+		size := 0
+		switch class := opcodes[b[0]]; {
+		case class == '-':
+			size = 1
+		case class == 'l' && b[1] < locals, class == 'g' && b[1] < globals, class == 'n' && b[1] < 0x80:
+			size = 2
+		case class == 'm' && b[1] < 32 && b[2] < 0x80:
+			size = 3
+		}
+		if size == 0 {
+			break
+		}
+		off += size
+	}
+	r.off = off
+	return n
+}
+
 func (r *reader) prefixed(in *insn, classes string) byte {
 	in.prefix = true
 	in.sub = r.u32()

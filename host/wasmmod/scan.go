@@ -37,6 +37,9 @@ type scanner struct {
 	// anyDeep: what the module cannot see can lead into a cycle of calls.
 	anyDeep bool
 	open    []int // enclosing blocks: index of the innermost loop, or -1
+	// marks are the offsets, in their functions' code, of the instructions that a copy may have to change: a quarter of all.
+	// Those of function i are marks[firstMark[i]:firstMark[i+1]].
+	marks, firstMark []uint32
 }
 
 // scan reads the instructions of every function. It notes the functions whose address is taken in m.taken.
@@ -45,10 +48,12 @@ func (m *Module) scan() (*scanner, error) {
 	s.graph.any = uint32(len(m.bodies))
 	for i := range m.bodies {
 		s.graph.first = append(s.graph.first, uint32(len(s.graph.calls)))
+		s.firstMark = append(s.firstMark, uint32(len(s.marks)))
 		if err := s.function(i); err != nil {
 			return nil, err
 		}
 	}
+	s.firstMark = append(s.firstMark, uint32(len(s.marks)))
 	s.unseen()
 	s.decide()
 	return s, nil
@@ -98,6 +103,7 @@ func (s *scanner) function(i int) error {
 	f := &s.fns[i]
 	s.open = append(s.open[:0], -1)
 	for len(s.open) > 0 && r.err == nil {
+		f.spend(s.open[len(s.open)-1], r.plain(&lim))
 		var in insn
 		r.next(&in, &lim)
 		if r.err == nil {
@@ -110,6 +116,9 @@ func (s *scanner) function(i int) error {
 func (s *scanner) instruction(r *reader, f *fn, in *insn) {
 	at := s.open[len(s.open)-1]
 	cost := 1
+	if in.special(at >= 0) {
+		s.marks = append(s.marks, uint32(in.start))
+	}
 	switch in.op {
 	case opBlock, opIf:
 		s.open = append(s.open, at)
@@ -141,11 +150,29 @@ func (s *scanner) instruction(r *reader, f *fn, in *insn) {
 			r.fail(ErrUnsupported, "atomic wait: it would block the host without end; a guest has one thread")
 		}
 	}
-	if at < 0 {
+	f.spend(at, cost)
+}
+
+// spend counts instructions in loop i, or outside of loops if that is -1.
+func (f *fn) spend(i, cost int) {
+	if i < 0 {
 		f.weight += cost
 	} else {
-		f.loops[at].weight += cost
+		f.loops[i].weight += cost
 	}
+}
+
+// special reports whether a copy may have to change the instruction. In a loop, which may be split, these are also all that open, close
+// or name a label.
+func (in *insn) special(inLoop bool) bool {
+	switch in.op {
+	case opLoop, opCall, opCallIndirect, opReturnCall, opReturnCallIndirect, opCallRef, opReturnCallRef, opThrow, opThrowRef, opTryTable,
+		opRefFunc, opMisc, opVector, opAtomic:
+		return true
+	case opBlock, opIf, opEnd, opBr, opBrIf, opBrTable, opBrOnNull, opBrOnNonNull:
+		return inLoop
+	}
+	return false
 }
 
 // notInnermost notes that something inside loop i keeps it from being split (see meter.splitLoop).
