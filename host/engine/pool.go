@@ -21,7 +21,7 @@ type Limits struct {
 	Memory    uint64        // bytes of linear memory of an instance; default 64 MiB
 	Stack     uint32        // bytes of a guest's call stack, about; default wasmmod.DefaultStack (1 MiB)
 	Handles   int           // open resource handles of an instance; default 1024
-	Instances int           // most instances at a time; default 4
+	Instances int           // most instances at a time; default 16
 	Queue     int           // calls that may wait for an instance; default 256
 	Call      time.Duration // most time of a call, host functions included; default 30 s
 	Idle      time.Duration // an instance that is idle for longer goes; default 5 min, negative: it stays
@@ -32,7 +32,7 @@ func (l Limits) withDefaults() Limits {
 	l.Memory = min(orDefault(l.Memory, 64<<20), maxMemory)
 	l.Stack = orDefault(l.Stack, wasmmod.DefaultStack)
 	l.Handles = orDefault(l.Handles, abi.DefaultHandles)
-	l.Instances = orDefault(l.Instances, 4)
+	l.Instances = orDefault(l.Instances, 16) // one that waits for a store or a peer holds no thread, only memory
 	l.Queue = orDefault(l.Queue, 256)
 	l.Call = orDefault(l.Call, 30*time.Second)
 	l.Idle = orDefault(l.Idle, 5*time.Minute)
