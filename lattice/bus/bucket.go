@@ -40,20 +40,54 @@ type BucketConfig struct {
 	TTL time.Duration
 }
 
-// OpenBucket makes the bucket if there is none and returns it. Only RoleService has the right to.
+// clusterReplicas is how many hubs of a cluster hold each record.
+const clusterReplicas = 3
+
+// OpenBucket makes the bucket if there is none and returns it. Only RoleService has the right to. On a cluster of hubs it waits until that is ready, or the
+// context ends.
 func OpenBucket(ctx context.Context, nc *nats.Conn, cfg BucketConfig) (*Bucket, error) {
 	b, err := UseBucket(nc, cfg.Name)
 	if err != nil {
 		return nil, err
 	}
-	_, err = b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	kv := jetstream.KeyValueConfig{
 		Bucket: cfg.Name, MaxValueSize: cfg.MaxValue, MaxBytes: cfg.MaxBytes, History: 1, Storage: jetstream.FileStorage, TTL: cfg.TTL,
 		RePublish: &jetstream.RePublish{Source: "$KV." + cfg.Name + ".>", Destination: "kvup." + cfg.Name + ".>"},
-	})
-	if err != nil {
+	}
+	if nc.ConnectedClusterName() != "" {
+		kv.Replicas = clusterReplicas
+	}
+	if err := b.make(ctx, kv); err != nil {
 		return nil, b.fail("open", "", err)
 	}
 	return b, nil
+}
+
+// make waits for a cluster of hubs to come together: until it has a leader and enough of them are there, nothing can be made.
+func (b *Bucket) make(ctx context.Context, kv jetstream.KeyValueConfig) error {
+	for retry := retryFirst; ; retry = min(2*retry, time.Second) {
+		attempt, cancel := context.WithTimeout(ctx, requestTimeout)
+		_, err := b.js.CreateOrUpdateKeyValue(attempt, kv)
+		cancel()
+		if err == nil || kv.Replicas == 0 || ctx.Err() != nil || !comingUp(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(retry):
+		}
+	}
+}
+
+// comingUp reports whether a cluster's refusal may be due to hubs that are not there yet.
+func comingUp(err error) bool {
+	const noPeers, notAvailable, noMeta = 10005, 10008, 10074
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode == noPeers || api.ErrorCode == notAvailable || api.ErrorCode == noMeta
+	}
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
 }
 
 // UseBucket is a bucket that somebody else made.

@@ -31,6 +31,8 @@ type Enrollment struct {
 	nc      *nats.Conn
 	used    *Bucket
 	members *Bucket
+	revoked *Bucket
+	watch   *Watcher // of revoked
 	work    chan *nats.Msg
 	stop    chan struct{}
 	done    chan struct{}
@@ -66,6 +68,9 @@ func (h *Hub) ServeEnroll(ctx context.Context, cfg EnrollConfig) (*Enrollment, e
 	}
 	e := &Enrollment{hub: h, cfg: cfg, nc: nc, work: make(chan *nats.Msg, enrollQueue), stop: make(chan struct{}), done: make(chan struct{})}
 	if err := e.open(ctx); err != nil {
+		if e.watch != nil {
+			e.watch.Close()
+		}
 		nc.Close()
 		return nil, err
 	}
@@ -80,6 +85,12 @@ func (e *Enrollment) open(ctx context.Context) (err error) {
 	if e.members, err = OpenMembers(ctx, e.nc); err != nil {
 		return err
 	}
+	if e.revoked, err = OpenBucket(ctx, e.nc, BucketConfig{Name: revokedBucket, MaxValue: 1 << 10, MaxBytes: 64 << 20}); err != nil {
+		return err
+	}
+	if e.watch, err = e.revoked.Watch(ctx, e.cfg.Log, e.followRevocations); err != nil {
+		return err
+	}
 	// A queue, so that of several hubs one answers. The subject ends in ">": NATS does not announce a wider "*" to a leaf that may publish less.
 	if _, err = e.nc.ChanQueueSubscribe(enrollPrefix+">", "enroll", e.work); err != nil {
 		return fmt.Errorf("bus: enrolment: %w", err)
@@ -91,6 +102,7 @@ func (e *Enrollment) open(ctx context.Context) (err error) {
 func (e *Enrollment) Close() {
 	close(e.stop)
 	<-e.done
+	e.watch.Close()
 	e.nc.Close()
 }
 
@@ -248,10 +260,13 @@ func (e *Enrollment) Members(ctx context.Context) ([]Member, error) {
 }
 
 // Remove ends a host's membership: its credential is revoked, its link ends at once, and it cannot come back without a new token.
+// ErrNotFound if it is no member.
 func (e *Enrollment) Remove(ctx context.Context, host string) error {
-	if err := e.hub.Revoke(host); err != nil {
+	if _, err := GetMember(ctx, e.members, host); err != nil && !errors.Is(err, lattice.ErrInternal) {
 		return err
 	}
-	_, err := e.members.Delete(ctx, host, 0)
-	return err
+	if _, err := e.members.Delete(ctx, host, 0); err != nil { // first, so that the host cannot renew in between
+		return err
+	}
+	return e.Revoke(ctx, host)
 }

@@ -35,7 +35,7 @@ const joinTimeout = 15 * time.Second
 func Enroll(ctx context.Context, t *Token, host *User) (*Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	leaf, err := StartLeaf(ctx, LeafConfig{User: t.User, Hubs: t.Hubs, Pin: t.Pin, Name: "join " + t.Name})
+	leaf, err := StartLeaf(ctx, LeafConfig{User: t.User, Hubs: t.Hubs, Pin: t.Pin, Name: "join " + t.Name, once: true})
 	if err != nil {
 		return nil, err
 	}

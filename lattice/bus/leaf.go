@@ -38,6 +38,8 @@ type LeafConfig struct {
 	Watchdog time.Duration
 	// Log takes what happens to the link; discarded unless given.
 	Log *slog.Logger
+
+	once bool // give up at the first refusal: for a join, where somebody waits
 }
 
 // Leaf is the host's own NATS server, joined to a hub when one can be reached. What runs in the host speaks to it through Connect and does not

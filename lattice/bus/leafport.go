@@ -101,3 +101,6 @@ func reachable(ip net.IP) (ips []net.IP) {
 	}
 	return append(ips, net.IPv4(127, 0, 0, 1))
 }
+
+// NumLeaves is how many leaves are joined at the moment.
+func (h *Hub) NumLeaves() int { return h.server.NumLeafNodes() }

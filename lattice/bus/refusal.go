@@ -63,14 +63,16 @@ func (k *link) refused(now time.Time) error {
 		k.giveUp()
 		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "this host's credential has expired by the hub's clock", Hint: "join again with a new token"}
 	case seen[refusedAuth] >= restAfter:
-		k.resume = now.Add(restFor)
-		k.disconnect()
+		k.rest(now)
 		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the hub does not take this host's credential",
 			Hint: "it may be revoked, expired, or another lattice's: join again with a new token"}
 	case seen[refusedTwin] > 1:
 		return &lattice.Error{Kind: lattice.ErrConflict, Msg: "another process uses this host's identity and state",
 			Hint: "was the directory or the disk copied? join one of them anew"}
 	case seen[refusedPin] > 0:
+		if k.leaf.cfg.once && seen[refusedPin] >= 2*len(k.leaf.cfg.Hubs) { // all were tried
+			k.giveUp()
+		}
 		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "what answers at " + where + " is not the hub of this lattice: it has another key",
 			Hint: "check the address; if the lattice was made anew, join it with a new token"}
 	case why != "":
@@ -80,6 +82,16 @@ func (k *link) refused(now time.Time) error {
 		return unreachable(where, nil)
 	}
 	return nil
+}
+
+// rest tries again later: the hub does not say whether its refusal is for good.
+func (k *link) rest(now time.Time) {
+	if k.leaf.cfg.once {
+		k.giveUp()
+		return
+	}
+	k.resume = now.Add(restFor)
+	k.disconnect()
 }
 
 func unreachable(where string, cause error) error {

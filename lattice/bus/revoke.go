@@ -1,10 +1,12 @@
 package bus
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/wattle-io/wattle/lattice"
@@ -44,18 +46,23 @@ func (r revocations) save(dir string) error {
 }
 
 // Revoke makes every credential that the user was given until now worthless, for good: connections that use one end within milliseconds, also after a
-// restart of the hub. Credentials issued later count: a host can be invited again.
-func (h *Hub) Revoke(userID string) error {
+// restart of the hub. Credentials issued later count: a host can be invited again. It concerns this hub; Enrollment.Revoke concerns all of a cluster.
+func (h *Hub) Revoke(userID string) error { return h.revokeUntil(userID, time.Now().Unix()) }
+
+func (h *Hub) revokeUntil(userID string, at int64) error {
 	if !lattice.IsHostID(userID) {
 		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.80q is no id of a user", userID), Hint: "an id has 56 characters and starts with U"}
 	}
 	h.trust.Lock()
 	defer h.trust.Unlock()
-	if len(h.revoked) >= maxRevocations {
+	before, was := h.revoked[userID]
+	if before >= at {
+		return nil
+	}
+	if !was && len(h.revoked) >= maxRevocations {
 		return &lattice.Error{Kind: lattice.ErrLimit, Msg: "too many credentials are revoked", Hint: "rotate the key of the role"}
 	}
-	before, was := h.revoked[userID]
-	h.revoked[userID] = max(time.Now().Unix(), before)
+	h.revoked[userID] = at
 	if err := h.revoked.save(h.dir); err != nil {
 		if delete(h.revoked, userID); was {
 			h.revoked[userID] = before
@@ -102,4 +109,30 @@ func (h *Hub) pushTrust() error {
 	}
 	h.server.UpdateAccountClaims(account, claims)
 	return nil
+}
+
+// revokedBucket tells the hubs of a cluster of each other's revocations: user id → time.
+const revokedBucket = "revoked"
+
+// Revoke is Hub.Revoke for all hubs of a cluster: those that are down follow when they are back.
+func (e *Enrollment) Revoke(ctx context.Context, userID string) error {
+	at := time.Now().Unix()
+	if err := e.hub.revokeUntil(userID, at); err != nil {
+		return err
+	}
+	_, err := e.revoked.Put(ctx, userID, strconv.AppendInt(nil, at, 10), 0)
+	return err
+}
+
+// followRevocations takes over what other hubs have revoked.
+func (e *Enrollment) followRevocations(all []Record) {
+	for _, r := range all {
+		at, err := strconv.ParseInt(string(r.Value), 10, 64)
+		if r.Deleted || err != nil {
+			continue
+		}
+		if err := e.hub.revokeUntil(r.Key, at); err != nil {
+			e.cfg.Log.Error("revocation by another hub", "user", r.Key, "err", err)
+		}
+	}
 }
