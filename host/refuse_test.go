@@ -14,7 +14,6 @@ import (
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/claims"
 	"github.com/wattle-io/wattle/lattice/control"
-	"github.com/wattle-io/wattle/lattice/latticetest"
 )
 
 // importing is a module that imports one function without results and parameters, or with one, described by its WIT.
@@ -46,7 +45,7 @@ func TestAModuleThatMayNotRunIsRefusedAndNothingIsHalfStarted(t *testing.T) {
 	n.peer("bystander", control.Limits{Instances: 1})
 	n.want("bystander", "visit", "", "1")
 	fatal(t, n.conn.Flush()) // the events of its start are past
-	events, err := control.NewClient(n.lattice.Conn(bus.RoleAdmin), nil, n.ID()).Events(latticetest.Context(t))
+	events, err := control.NewClient(n.lattice.Conn(bus.RoleAdmin), nil, n.ID()).Events(t.Context())
 	fatal(t, err)
 	counter := func(s signed) []byte { s.guest = "counter"; return n.sign(s) }
 	good := counter(signed{})
