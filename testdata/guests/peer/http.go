@@ -10,7 +10,9 @@ import (
 
 func init() {
 	mux := &http.ServeMux{}
-	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { http.Text(w, http.StatusOK, config.GetOr("version", "none")) })
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
+		http.Text(w, http.StatusOK, config.GetOr("version", "none"))
+	})
 	mux.HandleFunc("POST /echo", echo)
 	mux.HandleFunc("POST /first", first)
 	mux.HandleFunc("GET /spin", func(w http.ResponseWriter, _ *http.Request) { begin(w); spin() })
