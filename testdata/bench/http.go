@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/wattle-io/wattle/lattice"
-	"github.com/wattle-io/wattle/lattice/control"
 )
 
 // server is something that counts visits behind HTTP.
@@ -49,7 +48,7 @@ func (n *node) startCounter(ctx context.Context, b *bench) (addr string, err err
 	if err != nil {
 		return "", err
 	}
-	if err := n.start(ctx, "counter", wasm, control.Limits{}); err != nil {
+	if err := n.start(ctx, "counter", wasm); err != nil {
 		return "", err
 	}
 	if err := n.link(ctx, lattice.Link{Source: "httpserver", Target: "counter", Contract: "wasi:http", Config: map[string]string{"path": "/"}},

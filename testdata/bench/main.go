@@ -1,7 +1,7 @@
 // Command bench measures Wattle against floors and peers: each figure beside one that was measured in the same run, in
 // interleaved rounds, so that what else the machine does falls on both. It prints one Markdown table a topic.
 //
-//	go run . [-quick] [-only NAME] [-markdown] [-update FILE]
+//	go run . [-quick] [-only NAME] [-markdown] [-update FILE] [-cpuprofile FILE]
 //
 // It is a module of its own, so that the peers (waPC, Extism) are no dependencies of Wattle.
 package main
@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strings"
 	"time"
 )
@@ -63,6 +64,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	only := flags.String("only", "", "measure one topic: "+names())
 	markdown := flags.Bool("markdown", false, "print nothing but what BENCHMARKS.md holds between its marks")
 	update := flags.String("update", "", "also put that into a `FILE`, between its marks")
+	profile := flags.String("cpuprofile", "", "write a CPU profile of this process to a `FILE`")
 	child := flags.String("child", "", "for the program itself: measure the memory of instances of this guest")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -71,6 +73,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	if *child != "" {
 		return fail(stderr, measureMemory(ctx, *child, stdout))
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return fail(stderr, err)
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return fail(stderr, err)
+		}
+		defer pprof.StopCPUProfile()
 	}
 	b := &bench{quick: *quick, log: stderr}
 	if *markdown {

@@ -13,6 +13,7 @@ import (
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/claims"
 	"github.com/wattle-io/wattle/lattice/control"
+	"github.com/wattle-io/wattle/lattice/envelope"
 	"github.com/wattle-io/wattle/providers"
 	"github.com/wattle-io/wattle/providers/standard"
 )
@@ -54,6 +55,14 @@ func startNode(ctx context.Context, dir string) (_ *node, err error) {
 	if n.conn, err = n.hub.Connect(n.user); err != nil {
 		return nil, err
 	}
+	trust, err := envelope.TrustOf(identity)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := identity.User(bus.RoleAdmin, "bench", 0)
+	if err != nil {
+		return nil, err
+	}
 	key, err := nkeys.CreateUser()
 	if err != nil {
 		return nil, err
@@ -62,8 +71,8 @@ func startNode(ctx context.Context, dir string) (_ *node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n.host, err = host.New(ctx, host.Config{ID: id, Dir: dir, NATS: n.conn, Trust: n, Drivers: standard.Drivers(), Contracts: standard.Contracts(),
-		Settings: map[string]map[string]string{"httpserver": {"addr": "127.0.0.1:0"}}})
+	n.host, err = host.New(ctx, host.Config{ID: id, Dir: dir, NATS: n.conn, Trust: n, Lattice: envelope.Fixed(trust), Signer: signer,
+		Drivers: standard.Drivers(), Contracts: standard.Contracts(), Settings: map[string]map[string]string{"httpserver": {"addr": "127.0.0.1:0"}}})
 	return n, err
 }
 
@@ -73,14 +82,18 @@ func (n *node) SignerOf(issuer, root string) bool { return issuer == n.id && roo
 // Revoked reports no claims as taken back.
 func (n *node) Revoked(*claims.Claims) bool { return false }
 
-// start signs a guest and starts it.
-func (n *node) start(ctx context.Context, name string, wasm []byte, limits control.Limits) error {
-	grants := []claims.Grant{{Cap: "wasi:http"}, {Cap: "wasi:keyvalue"}}
-	signed, err := claims.Sign(n.issuer, claims.Module{Name: name, Grants: grants}, wasm)
+// sign makes an actor of a guest.
+func (n *node) sign(name string, wasm []byte) ([]byte, error) {
+	return claims.Sign(n.issuer, claims.Module{Name: name, Grants: []claims.Grant{{Cap: "wasi:http"}, {Cap: "wasi:keyvalue"}}}, wasm)
+}
+
+// start signs a guest and starts it with the default limits.
+func (n *node) start(ctx context.Context, name string, wasm []byte) error {
+	signed, err := n.sign(name, wasm)
 	if err != nil {
 		return err
 	}
-	_, err = n.host.StartModule(ctx, signed, control.StartRequest{Limits: limits})
+	_, err = n.host.StartModule(ctx, signed, control.StartRequest{})
 	return err
 }
 

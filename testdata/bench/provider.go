@@ -24,7 +24,7 @@ func benchProvider(ctx context.Context, b *bench) ([]table, error) {
 	if wasm, err = withWorld(wasm, "bench:guest/kv"); err != nil {
 		return nil, err
 	}
-	if err := n.start(ctx, "kv", wasm, control.Limits{}); err != nil {
+	if err := n.start(ctx, "kv", wasm); err != nil {
 		return nil, err
 	}
 	t := table{title: "Actor → provider on the same host", head: []string{"provider, operation", "direct Go call", "from a guest", "×", "allocs"},
