@@ -10,7 +10,7 @@ import (
 
 // Bounds of linking. Nested components are inlined each time they are instantiated, so a short file could describe a huge program.
 const (
-	maxWork       = 1 << 21 // definitions evaluated and types compared
+	maxWork       = 1 << 18 // definitions evaluated and types compared
 	maxInstances  = 512     // core instances
 	maxComponents = 512     // component instances
 )

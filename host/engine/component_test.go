@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/wattle-io/wattle/wit"
 )
@@ -54,6 +55,40 @@ func TestComponentsBehaveAsTheSpecificationSays(t *testing.T) {
 	}
 }
 
+// thing is a resource of the host.
+type thing struct {
+	n    uint32
+	live *int
+}
+
+func (t *thing) Drop() { *t.live-- }
+
+// things is the host's interface "host", which makes and counts things.
+func things() wit.Imports {
+	live := new(int)
+	return wit.Imports{
+		"host#[constructor]thing": func(_ context.Context, c *wit.Call) error {
+			*live++
+			c.Give(&thing{c.Args.U32(), live})
+			return nil
+		},
+		"host#[method]thing.get": func(_ context.Context, c *wit.Call) error {
+			c.Result.Uint(uint64(wit.HandleOf[*thing](c).n))
+			return nil
+		},
+		"host#[static]thing.take": func(_ context.Context, c *wit.Call) error {
+			t := wit.HandleOf[*thing](c)
+			t.Drop()
+			c.Result.Uint(uint64(t.n))
+			return nil
+		},
+		"host#[static]thing.live": func(_ context.Context, c *wit.Call) error {
+			c.Result.Uint(uint64(*live))
+			return nil
+		},
+	}
+}
+
 // wastRunner keeps the component that the next assertions are about. After a trap they go on with a fresh instance.
 type wastRunner struct {
 	t    testing.TB
@@ -93,7 +128,7 @@ func (r *wastRunner) component(c wastCommand) {
 		return
 	}
 	defer p.Release()
-	pool, err := p.NewPool(PoolConfig{Name: "test", Imports: wit.Imports{}, Limits: Limits{Instances: 1}})
+	pool, err := p.NewPool(PoolConfig{Name: "test", Imports: things(), Limits: Limits{Instances: 1}})
 	if err != nil {
 		if c.Run {
 			r.t.Errorf("line %d: %v", c.Line, err)
@@ -159,4 +194,50 @@ func (r *wastRunner) compare(c wastCommand, typ *wit.Type, out []byte) {
 func appendJSON(to []byte, t *wit.Type, v []byte) ([]byte, error) {
 	b, err := wit.EncodeJSONValue(t, v)
 	return append(to, b...), err
+}
+
+func FuzzComponent(f *testing.F) {
+	files, _ := filepath.Glob("../component/testdata/*.json")
+	for _, path := range files {
+		for _, c := range wastFile(f, path) {
+			if c.Op == "component" {
+				f.Add(c.Wasm)
+			}
+		}
+	}
+	e := newEngine(f, Config{Interpreter: true})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 1<<14 {
+			return
+		}
+		p, err := e.Load(context.Background(), b)
+		if err != nil {
+			if !errors.Is(err, ErrInvalidModule) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		defer p.Release()
+		pool, err := p.NewPool(PoolConfig{Imports: things(), Limits: Limits{Call: 50 * time.Millisecond, Memory: 4 << 20}})
+		if err != nil {
+			if !errors.Is(err, ErrImport) && !errors.Is(err, ErrMemory) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		defer pool.Close(context.Background())
+		for _, x := range p.plan.Exports {
+			fn, err := pool.Func(x.Interface, x.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Arguments of zeros suit most types.
+			if _, err := fn.Call(context.Background(), make([]byte, len(x.Type.Params)), nil, nil); err != nil {
+				var ours *Error
+				if !errors.As(err, &ours) {
+					t.Fatalf("untyped error %v", err)
+				}
+			}
+		}
+	})
 }
