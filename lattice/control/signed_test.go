@@ -234,6 +234,6 @@ func TestPutLinkWaitsForTheHostsConcernedAndNamesTheOthers(t *testing.T) {
 	if len(pending.Hosts) != 3 || strings.Contains(err.Error(), ids["quick"]) {
 		t.Errorf("pending %v", err)
 	}
-	_, err = lat.PutLink(ctx, gone, link, nil)
+	_, err = lat.PutLink(latticetest.Context(t), gone, link, nil)
 	wantError(t, err, lattice.ErrUnavailable)
 }
