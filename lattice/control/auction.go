@@ -22,6 +22,7 @@ const (
 	auctionSubject = "auc.start"
 	bidKind        = "bid."
 	bidTime        = 2 * time.Second // that a host has for its bid
+	bidPatience    = 3 * time.Second // after which a host that lives, but does not bid, is given up
 	maxBid         = 64 << 10        // bytes
 	maxFree        = 10_000          // instances that a bid is believed to offer
 	lookAgain      = 50 * time.Millisecond
@@ -111,8 +112,8 @@ type Auction struct {
 }
 
 // Auction asks all hosts and returns their bids, those that take nothing included, in the order in which they came. It never waits for a time to
-// pass when it knows the hosts: it ends with Enough, or with the answer of the last live one. When the context ends first, the bids so far
-// come with ErrDeadline, which names the hosts that are silent. Other errors: ErrUnavailable if no host is there at all, ErrDenied.
+// pass when it knows the hosts: it ends with Enough, or with the answer of the last live one. When the context ends first, or a host that lives does
+// not bid in three seconds, the bids so far come with ErrDeadline, which names the hosts that are silent. Other errors: ErrUnavailable if no host is there at all, ErrDenied.
 func (l *Lattice) Auction(ctx context.Context, a Auction) ([]Bid, error) {
 	q := question{Token: rand.Text(), Ask: a.Ask}
 	sub, err := l.nc.SubscribeSync("evt.*." + bidKind + q.Token)
@@ -191,6 +192,8 @@ func (g *gathering) run(ctx context.Context) error {
 			return g.late(ctx.Err())
 		case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrSlowConsumer):
 			return err
+		case time.Since(g.asked) > bidPatience:
+			return g.late(context.DeadlineExceeded)
 		case len(g.got) == 0 && g.empty():
 			return nats.ErrNoResponders
 		case time.Now().After(quiet) && len(g.silent()) == 0:

@@ -153,6 +153,18 @@ func TestAuctionDoesNotWaitForAHostThatIsLost(t *testing.T) {
 	}
 }
 
+func TestAuctionGivesUpAHostThatLivesButDoesNotBid(t *testing.T) {
+	l := latticetest.Hub(t)
+	mute := l.User(bus.RoleHost).ID
+	ids := []string{serve(t, l, &placer{}), mute}
+	ctx := latticetest.Context(t)
+	bids, err := latticeOf(l).Auction(ctx, control.Auction{Live: func() []string { return ids }})
+	wantError(t, err, lattice.ErrDeadline, mute)
+	if len(bids) != 1 || ctx.Err() != nil {
+		t.Errorf("%d bids, %v", len(bids), ctx.Err())
+	}
+}
+
 func TestAuctionAmongUnknownHostsEndsWhenNoMoreBidsCome(t *testing.T) {
 	l := latticetest.Hub(t)
 	lat, ctx := latticeOf(l), latticetest.Context(t)

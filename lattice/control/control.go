@@ -58,6 +58,8 @@ type StartRequest struct {
 	Hash   string            `json:"hash"`             // of the uploaded module, as Client.Upload returned it
 	Limits Limits            `json:"limits,omitzero"`  //
 	Config map[string]string `json:"config,omitempty"` // what the actor reads through wasi:config
+	// On is the labels that a host must have to run it. Whoever chooses the host heeds them; the host remembers them for when the actor has to move.
+	On map[string]string `json:"on,omitempty"`
 	// Replace swaps a running actor of the same id: new calls go to the new module, those under way end on the old one. Without it
 	// a running one is ErrConflict.
 	Replace bool `json:"replace,omitempty"`

@@ -70,8 +70,9 @@ type DrainReply struct {
 type DrainActor struct {
 	ID        string       `json:"id"` // M…
 	Name      string       `json:"name"`
-	Instances int          `json:"instances"` // that may run at a time
-	Start     StartRequest `json:"start"`
+	Instances int          `json:"instances"`           // that may run at a time
+	Contracts []string     `json:"contracts,omitempty"` // that it needs on its host
+	Start     StartRequest `json:"start"`               // without hash if it cannot be started elsewhere: nobody has uploaded it
 }
 
 // LabelRequest asks to change a host's labels.
