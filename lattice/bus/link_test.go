@@ -197,3 +197,14 @@ func TestWatchdogMendsALinkThatDoesNotComeUp(t *testing.T) {
 		t.Errorf("a connection from before: %v", err)
 	}
 }
+
+func TestLinkToAHubThatTakesInNobodyIsUpAllTheSame(t *testing.T) {
+	l := latticetest.Hub(t)
+	a := l.Join("a", nil)
+	l.Enroll.Close()
+	l.Enroll = nil
+	a.Start()
+	a.WaitUp()
+	answer(t, l.Conn(bus.RoleService), "evt.>", "ok")
+	reaches(t, a.Conn(), "evt."+a.ID()+".x")
+}
