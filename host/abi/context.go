@@ -32,7 +32,7 @@ type Context struct {
 	enc      wit.Encoder
 	limit    int
 	lent     []uint32 // handles lent by LiftParams, until EndBorrows
-	taken    []any    // objects of own handles lifted so far
+	taken    []int    // indexes in Objects of own handles lifted so far
 	borrowed int      // borrow handles lowered into the guest that it has not dropped yet
 	called   bool
 	err      *Error // the first error; what follows it is skipped or of no account
@@ -42,7 +42,6 @@ type Context struct {
 func (c *Context) Reset() {
 	if len(c.Objects)+len(c.taken) > 0 {
 		clear(c.Objects)
-		clear(c.taken)
 		c.Objects, c.taken = c.Objects[:0], c.taken[:0]
 	}
 	c.lent = c.lent[:0]
@@ -63,14 +62,17 @@ func (c *Context) EndBorrows() {
 // Borrows is the number of borrow handles lowered into the guest that it still holds. At the end of a call it must be 0.
 func (c *Context) Borrows() int { return c.borrowed }
 
-// DropTaken gives back the objects of own handles that a failed lift has taken from the guest.
-func (c *Context) DropTaken() {
-	for _, o := range c.taken {
-		if d, ok := o.(wit.Dropper); ok {
+// DropTaken drops the objects of own handles that a failed lift has taken from the guest.
+func (c *Context) DropTaken() { c.DropTakenIn(c.Objects) }
+
+// DropTakenIn drops the objects of own handles that a lift has taken from the guest and that are still in rest: what is left of
+// Objects after another context has failed to lower them.
+func (c *Context) DropTakenIn(rest []any) {
+	for _, i := range c.taken {
+		if d, ok := rest[i].(wit.Dropper); ok {
 			d.Drop()
 		}
 	}
-	clear(c.taken)
 	c.taken = c.taken[:0]
 }
 

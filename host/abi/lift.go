@@ -199,7 +199,7 @@ func (c *Context) liftHandle(t *Type, i uint32) {
 	var err *Error
 	if t.shape == own {
 		object, err = c.Handles.take(i, t.resource)
-		c.taken = append(c.taken, object)
+		c.taken = append(c.taken, len(c.Objects))
 	} else {
 		if object, err = c.Handles.lend(i, t.resource); err == nil {
 			c.lent = append(c.lent, i)

@@ -16,19 +16,21 @@ import (
 func BenchmarkCall(b *testing.B) {
 	payload := make([]byte, 16)
 	b.Run("raw", func(b *testing.B) { benchRaw(b, payload) })
-	b.Run("engine", func(b *testing.B) {
-		benchFunc(b, "work", args(func(e *wit.Encoder) { e.Bytes(payload) }))
-	})
-	b.Run("greet", func(b *testing.B) { benchFunc(b, "greet", text("world")) })
-	b.Run("record", func(b *testing.B) { benchFunc(b, "trip", person()) })
-	b.Run("list64K", func(b *testing.B) {
-		b.SetBytes(2 * 64 << 10)
-		benchFunc(b, "blob", args(func(e *wit.Encoder) { e.Bytes(make([]byte, 64<<10)) }))
-	})
+	for _, form := range []string{"basic", "basic.component"} {
+		b.Run(form+"/work", func(b *testing.B) {
+			benchFunc(b, form, "work", args(func(e *wit.Encoder) { e.Bytes(payload) }))
+		})
+		b.Run(form+"/greet", func(b *testing.B) { benchFunc(b, form, "greet", text("world")) })
+		b.Run(form+"/record", func(b *testing.B) { benchFunc(b, form, "trip", person()) })
+		b.Run(form+"/list64K", func(b *testing.B) {
+			b.SetBytes(2 * 64 << 10)
+			benchFunc(b, form, "blob", args(func(e *wit.Encoder) { e.Bytes(make([]byte, 64<<10)) }))
+		})
+	}
 }
 
-func benchFunc(b *testing.B, name string, a []byte) {
-	pool := newPool(b, newEngine(b, Config{}), "basic", &testHost{}, Limits{})
+func benchFunc(b *testing.B, form, name string, a []byte) {
+	pool := newPool(b, newEngine(b, Config{}), form, &testHost{}, Limits{})
 	f, ctx, out := function(b, pool, "calls", name), context.Background(), make([]byte, 0, 128<<10)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -96,7 +98,13 @@ func benchRaw(b *testing.B, payload []byte) {
 
 // BenchmarkInstantiate is the time from nothing to an instance that has served its first call, and its end.
 func BenchmarkInstantiate(b *testing.B) {
-	p := loadProgram(b, newEngine(b, Config{}), guest(b, "basic"))
+	for _, form := range []string{"basic", "basic.component"} {
+		b.Run(form, func(b *testing.B) { benchInstantiate(b, form) })
+	}
+}
+
+func benchInstantiate(b *testing.B, form string) {
+	p := loadProgram(b, newEngine(b, Config{}), guest(b, form))
 	imports := (&testHost{}).imports()
 	b.ReportAllocs()
 	for b.Loop() {

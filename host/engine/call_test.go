@@ -10,8 +10,10 @@ import (
 	"github.com/wattle-io/wattle/wit"
 )
 
-func TestCallWithOneHostCall(t *testing.T) {
-	pool := newPool(t, newEngine(t, Config{}), "basic", &testHost{}, Limits{})
+func TestCallWithOneHostCall(t *testing.T) { eachForm(t, "basic", testCallWithOneHostCall) }
+
+func testCallWithOneHostCall(t *testing.T, form string) {
+	pool := newPool(t, newEngine(t, Config{}), form, &testHost{}, Limits{})
 	out, err := function(t, pool, "calls", "work").Call(context.Background(), args(func(e *wit.Encoder) { e.Bytes([]byte{1, 2, 3}) }), nil, nil)
 	if err != nil || !bytes.Equal(out, u32(6)) {
 		t.Fatalf("got %v, %v", out, err)
@@ -19,7 +21,11 @@ func TestCallWithOneHostCall(t *testing.T) {
 }
 
 func TestStringsCrossInBothDirections(t *testing.T) {
-	pool := newPool(t, newEngine(t, Config{}), "basic", &testHost{}, Limits{})
+	eachForm(t, "basic", testStringsCrossInBothDirections)
+}
+
+func testStringsCrossInBothDirections(t *testing.T, form string) {
+	pool := newPool(t, newEngine(t, Config{}), form, &testHost{}, Limits{})
 	greet := function(t, pool, "calls", "greet")
 	for _, name := range []string{"", "Ada", "Zoë 🌍", string(make([]byte, 300_000))} {
 		out, err := greet.Call(context.Background(), text(name), nil, nil)
@@ -58,16 +64,22 @@ func person() []byte {
 }
 
 func TestRecordGoesThroughTheGuestUnchanged(t *testing.T) {
-	pool := newPool(t, newEngine(t, Config{}), "basic", &testHost{}, Limits{})
+	eachForm(t, "basic", testRecordGoesThroughTheGuestUnchanged)
+}
+
+func testRecordGoesThroughTheGuestUnchanged(t *testing.T, form string) {
+	pool := newPool(t, newEngine(t, Config{}), form, &testHost{}, Limits{})
 	out, err := function(t, pool, "calls", "trip").Call(context.Background(), person(), nil, []byte("prefix"))
 	if err != nil || !bytes.Equal(out, append([]byte("prefix"), person()...)) {
 		t.Fatalf("got % x, %v", out, err)
 	}
 }
 
-func TestResourcesOfTheHost(t *testing.T) {
+func TestResourcesOfTheHost(t *testing.T) { eachForm(t, "basic", testResourcesOfTheHost) }
+
+func testResourcesOfTheHost(t *testing.T, form string) {
 	ctx, h := context.Background(), &testHost{}
-	pool := newPool(t, newEngine(t, Config{}), "basic", h, Limits{Instances: 1})
+	pool := newPool(t, newEngine(t, Config{}), form, h, Limits{Instances: 1})
 	if out, err := function(t, pool, "calls", "make").Call(ctx, u32(41), nil, nil); err != nil || !bytes.Equal(out, u32(42)) || h.drops.Load() != 1 {
 		t.Fatalf("make: %v, %v, %d drops", out, err, h.drops.Load())
 	}
@@ -127,8 +139,10 @@ func TestContextOfAHostFunctionEndsWithTheCall(t *testing.T) {
 	}
 }
 
-func TestCallAllocatesNothing(t *testing.T) {
-	pool := newPool(t, newEngine(t, Config{}), "basic", &testHost{}, Limits{})
+func TestCallAllocatesNothing(t *testing.T) { eachForm(t, "basic", testCallAllocatesNothing) }
+
+func testCallAllocatesNothing(t *testing.T, form string) {
+	pool := newPool(t, newEngine(t, Config{}), form, &testHost{}, Limits{})
 	ctx, out := context.Background(), make([]byte, 0, 1024)
 	for name, a := range map[string][]byte{
 		"work":  args(func(e *wit.Encoder) { e.Bytes(make([]byte, 16)) }),

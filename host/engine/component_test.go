@@ -241,3 +241,45 @@ func FuzzComponent(f *testing.F) {
 		}
 	})
 }
+
+// greeter is the pool of two components in one, of which one calls the other (linking.wast).
+func greeter(t testing.TB) *Func {
+	for _, c := range wastFile(t, "../component/testdata/linking.json") {
+		if c.Op != "component" {
+			continue
+		}
+		pool, err := loadProgram(t, newEngine(t, Config{}), c.Wasm).NewPool(PoolConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { closePool(t, pool) })
+		if f, err := pool.Func("", "echo"); err == nil {
+			return f
+		}
+	}
+	t.Fatal("no component that echoes")
+	return nil
+}
+
+func TestCallBetweenComponentsAllocatesNothing(t *testing.T) {
+	f, ctx, a, out := greeter(t), context.Background(), text("hello"), make([]byte, 0, 64)
+	n := testing.AllocsPerRun(200, func() {
+		if _, err := f.Call(ctx, a, nil, out); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// BenchmarkCallBetweenComponents is a call of a component that passes its string on to another one, and its answer back.
+func BenchmarkCallBetweenComponents(b *testing.B) {
+	f, ctx, a, out := greeter(b), context.Background(), text("hello"), make([]byte, 0, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := f.Call(ctx, a, nil, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

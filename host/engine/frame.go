@@ -117,7 +117,7 @@ func (f *frame) results(objects []any) {
 // A component instance may be entered again while it runs, by way of another one: the specification allows it for synchronous
 // functions. maxNested bounds it.
 func (in *Instance) callGuest(t *component.Trampoline, f *frame) {
-	out, callee, err := in.enter(&in.pool.program.plan.Lifts[t.Lift], f.args, f.cx.Objects, f.call.Result.Buf[:0])
+	out, callee, err := in.enter(&in.pool.program.plan.Lifts[t.Lift], f.args, f.cx.Objects, f.call.Result.Buf[:0], &f.cx)
 	if err != nil {
 		panic(err)
 	}
@@ -205,7 +205,7 @@ func (in *Instance) lift(l *component.Lift, args []byte, handles []any, out []by
 		return out, nil, errorf(ErrTrap, "the guest is entered again while it runs")
 	}
 	comp.mayEnter = false
-	out, f, err := in.enter(l, args, handles, out)
+	out, f, err := in.enter(l, args, handles, out, nil)
 	if err != nil {
 		return out, nil, err
 	}
@@ -221,13 +221,16 @@ func (in *Instance) lift(l *component.Lift, args []byte, handles []any, out []by
 }
 
 // enter calls a lifted function. It gives the frame of the call, which has the objects behind the handles of the result; the
-// caller pops it.
-func (in *Instance) enter(l *component.Lift, args []byte, handles []any, out []byte) ([]byte, *frame, *Error) {
+// caller pops it. from is the side of a calling guest: what it gave away and the callee did not get is dropped.
+func (in *Instance) enter(l *component.Lift, args []byte, handles []any, out []byte, from *abi.Context) ([]byte, *frame, *Error) {
 	f := in.push(&l.Options, l.Component)
 	if len(handles) > 0 {
 		f.cx.Objects = append(f.cx.Objects, handles...)
 	}
 	if _, err := f.cx.LowerParams(l.Type, args, f.stack[:]); err != nil {
+		if from != nil {
+			from.DropTakenIn(f.cx.Objects)
+		}
 		return out, nil, valueError(err)
 	}
 	if err := in.call(l.Func, f.stack[:]); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,11 +18,22 @@ const guestDir = "../../testdata/guests"
 // guest reads a committed guest.
 func guest(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(guestDir, name+".wasm"))
+	dir := guestDir
+	if strings.HasSuffix(name, ".component") {
+		dir = "../component/testdata"
+	}
+	b, err := os.ReadFile(filepath.Join(dir, name+".wasm"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// eachForm runs a test on a guest as a core module, and as the component that the usual tools make of it.
+func eachForm(t *testing.T, name string, test func(t *testing.T, name string)) {
+	for _, form := range []string{name, name + ".component"} {
+		t.Run(form, func(t *testing.T) { test(t, form) })
+	}
 }
 
 // testContracts are the contracts of the guests.

@@ -233,9 +233,11 @@ func TestCompatibleVersionsMatch(t *testing.T) {
 	}
 }
 
-func TestResourceOfTheGuest(t *testing.T) {
+func TestResourceOfTheGuest(t *testing.T) { eachForm(t, "resource", testResourceOfTheGuest) }
+
+func testResourceOfTheGuest(t *testing.T, form string) {
 	ctx := context.Background()
-	pool := newPool(t, newEngine(t, Config{}), "resource", &testHost{}, Limits{Instances: 1})
+	pool := newPool(t, newEngine(t, Config{}), form, &testHost{}, Limits{Instances: 1})
 	for range 3 {
 		if out, err := function(t, pool, "things", "round").Call(ctx, u32(14), nil, nil); err != nil || !bytes.Equal(out, u32(14)) {
 			t.Fatalf("round: %v, %v", out, err)

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes the .json files from the .wast files beside them. Needs node and npm; the jco package, whose parser is wasm-tools', is pinned.
+# Makes the .json files from the .wast files beside them, and components of the test guests. Needs node and npm; the jco package,
+# whose parser is that of wasm-tools, is pinned.
 set -eu
 cd "$(dirname "$0")"
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 npm install --silent --no-save --prefix "$tools" @bytecodealliance/jco@1.35.0 >/dev/null
 node build.mjs "$tools/node_modules" *.wast
+node wrap.mjs "$tools/node_modules" ../../../testdata/guests

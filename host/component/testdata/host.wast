@@ -86,3 +86,34 @@
 (assert_return (invoke "live") (u32.const 0))
 (assert_trap (invoke "lent") "not open")
 (assert_return (invoke "live") (u32.const 0))
+
+;; What one component gave away and the other did not get is dropped: realloc fails after the handle was taken.
+(component
+  (import "host" (instance $host
+    (export "thing" (type $t (sub resource)))
+    (export "[constructor]thing" (func (param "n" u32) (result (own $t))))
+    (export "[static]thing.live" (func (result u32)))))
+  (alias export $host "thing" (type $t))
+  (component $Inner
+    (import "t" (type $t (sub resource)))
+    (core module $M
+      (memory (export "mem") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+      (func (export "f") (param i32 i32 i32)))
+    (core instance $m (instantiate $M))
+    (func (export "f") (param "s" string) (param "t" (own $t)) (canon lift (core func $m "f") (memory (core memory $m "mem")) (realloc (core func $m "realloc")))))
+  (instance $i (instantiate $Inner (with "t" (type $t))))
+  (core module $Libc (memory (export "mem") 1))
+  (core instance $libc (instantiate $Libc))
+  (core func $f (canon lower (func $i "f") (memory (core memory $libc "mem"))))
+  (core func $new (canon lower (func $host "[constructor]thing")))
+  (core func $live (canon lower (func $host "[static]thing.live")))
+  (core module $M
+    (import "" "f" (func $f (param i32 i32 i32)))
+    (import "" "new" (func $new (param i32) (result i32)))
+    (func (export "run") (call $f (i32.const 0) (i32.const 1) (call $new (i32.const 1)))))
+  (core instance $m (instantiate $M (with "" (instance (export "f" (func $f)) (export "new" (func $new))))))
+  (func (export "run") (canon lift (core func $m "run")))
+  (func (export "live") (result u32) (canon lift (core func $live))))
+(assert_trap (invoke "run") "unreachable")
+(assert_return (invoke "live") (u32.const 0))

@@ -207,3 +207,29 @@
 
 ;; A host function of the component's own is lifted again, with all its types.
 (component definition (import "wasi:cli/environment@0.2.0" (instance $e (export "get-arguments" (func (result (list string)))))) (export "env" (instance $e)))
+
+;; A component that passes a string on and its answer back, and keeps no memory of it (for benchmarks).
+(component
+  (core module $Libc
+    (memory (export "mem") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+  (component $Inner
+    (import "libc" (core module $Libc (export "mem" (memory 1)) (export "realloc" (func (param i32 i32 i32 i32) (result i32)))))
+    (core instance $libc (instantiate $Libc))
+    (core module $M
+      (import "libc" "mem" (memory 1))
+      (func (export "echo") (param i32 i32) (result i32)
+        (i32.store (i32.const 0) (local.get 0)) (i32.store (i32.const 4) (local.get 1)) (i32.const 0)))
+    (core instance $m (instantiate $M (with "libc" (instance $libc))))
+    (func (export "echo") (param "s" string) (result string)
+      (canon lift (core func $m "echo") (memory (core memory $libc "mem")) (realloc (core func $libc "realloc")))))
+  (instance $i (instantiate $Inner (with "libc" (core module $Libc))))
+  (core instance $libc (instantiate $Libc))
+  (core func $echo (canon lower (func $i "echo") (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+  (core module $M
+    (import "" "echo" (func $echo (param i32 i32 i32)))
+    (func (export "echo") (param i32 i32) (result i32) (call $echo (local.get 0) (local.get 1) (i32.const 16)) (i32.const 16)))
+  (core instance $m (instantiate $M (with "" (instance (export "echo" (func $echo))))))
+  (func (export "echo") (param "s" string) (result string)
+    (canon lift (core func $m "echo") (memory (core memory $libc "mem")) (realloc (core func $libc "realloc")))))
+(assert_return (invoke "echo" (str.const "hi")) (str.const "hi"))
