@@ -81,9 +81,7 @@ func (c *Client) Close() {
 	_ = c.sub.Unsubscribe() // fails only if the connection is gone, and the subscription with it
 	close(c.end)
 	c.wg.Wait()
-	var left []string
-	c.calls.older(time.Now().Add(time.Hour), func(k *outCall) { left = append(left, k.token) })
-	c.fail(left, localEnd)
+	c.calls.close()
 }
 
 // dispatch takes what comes back. It runs on the subscription's goroutine and does not block.
@@ -166,7 +164,8 @@ func (c *Client) begin(dst string, inv lattice.Invocation) *outCall {
 	if k == nil {
 		k = new(outCall)
 	}
-	k.client, k.dst, k.inv, k.began = c, dst, inv, time.Now()
+	k.client, k.dst, k.inv = c, dst, inv
+	k.sent.Store(0)
 	k.in.init(window)
 	return k
 }

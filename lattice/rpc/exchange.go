@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wattle-io/wattle/lattice"
@@ -17,7 +18,7 @@ type outCall struct {
 	client  *Client
 	dst     string
 	inv     lattice.Invocation
-	began   time.Time
+	sent    atomic.Int64 // time, in Unix nanoseconds, when the first frame had been sent; 0 before
 	token   string
 	subject string    // of the first frame
 	in      inbox     // answers
@@ -39,10 +40,13 @@ func (k *outCall) run(ctx context.Context) (lattice.Reply, error) {
 	if more {
 		k.open.init(0) // until the host has taken the call
 	}
-	k.client.calls.add(k)
+	if !k.client.calls.add(k) {
+		return lattice.Reply{}, notBegun(lattice.ErrUnavailable, "this host stops calling others: it ends", "")
+	}
 	if err := k.client.nc.PublishRequest(k.subject, reply, k.buf); err != nil {
 		return lattice.Reply{}, notSent(k.dst, err)
 	}
+	k.sent.Store(time.Now().UnixNano()) // not before: a ping must not overtake its call
 	if more {
 		stop := k.pump(rest)
 		defer stop()

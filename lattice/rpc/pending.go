@@ -10,7 +10,7 @@ type shards [16]shard
 
 type shard struct {
 	mu    sync.Mutex
-	calls map[string]*outCall // guarded by mu
+	calls map[string]*outCall // guarded by mu; nil when the client is closed
 }
 
 func (s *shards) init() {
@@ -21,11 +21,28 @@ func (s *shards) init() {
 
 func (s *shards) of(token string) *shard { return &s[token[len(token)-2]%byte(len(s))] }
 
-func (s *shards) add(k *outCall) {
+// add makes the call one that is under way. False if the client is closed.
+func (s *shards) add(k *outCall) bool {
 	sh := s.of(k.token)
 	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.calls == nil {
+		return false
+	}
 	sh.calls[k.token] = k
-	sh.mu.Unlock()
+	return true
+}
+
+// close fails all calls and takes no more.
+func (s *shards) close() {
+	for i := range s {
+		s[i].mu.Lock()
+		for _, k := range s[i].calls {
+			k.in.last(frame{kind: localEnd})
+		}
+		s[i].calls = nil
+		s[i].mu.Unlock()
+	}
 }
 
 // remove forgets the call. Nothing is put into its inbox any more.
@@ -63,29 +80,16 @@ func (s *shards) deliver(token string, f frame) {
 	k.in.last(f)
 }
 
-// older calls fn for each call that began before t.
+// older calls fn for each call that was sent before t.
 func (s *shards) older(t time.Time, fn func(k *outCall)) {
 	for i := range s {
 		sh := &s[i]
 		sh.mu.Lock()
 		for _, k := range sh.calls {
-			if k.began.Before(t) {
+			if sent := k.sent.Load(); sent != 0 && sent < t.UnixNano() {
 				fn(k)
 			}
 		}
 		sh.mu.Unlock()
 	}
-}
-
-// empty reports whether no call is under way.
-func (s *shards) empty() bool {
-	for i := range s {
-		s[i].mu.Lock()
-		n := len(s[i].calls)
-		s[i].mu.Unlock()
-		if n > 0 {
-			return false
-		}
-	}
-	return true
 }

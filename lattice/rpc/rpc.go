@@ -54,11 +54,11 @@ const (
 	MaxHead = 128 << 10
 
 	version   = 1
-	frameCost = 512                     // what a frame costs beside its bytes, so that many small ones are no way round a window
-	chunk     = 64 << 10                // bytes of a part of what is larger than a frame, and of a stream
-	window    = 4 * (chunk + frameCost) // what may be under way to a reader
-	inlineMax = MaxFrame - 1024         // bytes of a payload that fit into a frame with the largest header
-	keepMax   = 64 << 10                // bytes of a buffer that is kept for the next call
+	frameCost = 512                         // what a frame costs beside its bytes, so that many small ones are no way round a window
+	chunk     = 64 << 10                    // bytes of a part of what is larger than a frame, and of a stream
+	window    = 4 * (chunk + frameCost + 8) // what may be under way to a reader: four chunks, with what is before each in its frame
+	inlineMax = MaxFrame - 1024             // bytes of a payload that fit into a frame with the largest header
+	keepMax   = 64 << 10                    // bytes of a buffer that is kept for the next call
 
 	defaultBeat = time.Second
 	defaultLost = 5 * time.Second
