@@ -283,3 +283,53 @@ func BenchmarkCallBetweenComponents(b *testing.B) {
 		}
 	}
 }
+
+func TestLimitsHoldForAllInstancesOfAComponentTogether(t *testing.T) {
+	p := loadProgram(t, newEngine(t, Config{}), wastFile(t, "../component/testdata/limits.json")[0].Wasm)
+	if p.MinMemory() != 2*pageSize {
+		t.Errorf("needs %d bytes of memory", p.MinMemory())
+	}
+	if _, err := p.NewPool(PoolConfig{Limits: Limits{Memory: pageSize}}); !errors.Is(err, ErrMemory) {
+		t.Errorf("two pages in one: %v", err)
+	}
+	pool, err := p.NewPool(PoolConfig{Limits: Limits{Memory: 10 * pageSize, Call: 50 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closePool(t, pool)
+	call := func(name string) ([]byte, error) {
+		f, err := pool.Func("", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Call(context.Background(), nil, nil, nil)
+	}
+	// The first grows to nine pages, since the other has one.
+	if out, err := call("grow-both"); err != nil || string(out) != string(u32(9001)) {
+		t.Errorf("grow: %v, %v", out, err)
+	}
+	if _, err := call("spin-there"); !errors.Is(err, ErrDeadline) {
+		t.Errorf("spin: %v", err)
+	}
+	if _, err := call("deep-there"); !errors.Is(err, ErrStack) {
+		t.Errorf("recursion: %v", err)
+	}
+	if s := pool.Stats(); s.Fuel == 0 || s.Failures != 2 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+func TestAComponentThatWantsModulesOfItsHostIsNotInstantiated(t *testing.T) {
+	for _, c := range wastFile(t, "../component/testdata/instantiate.json") {
+		if c.Op != "component" || c.Run {
+			continue
+		}
+		p := loadProgram(t, newEngine(t, Config{Interpreter: true}), c.Wasm)
+		pool, err := p.NewPool(PoolConfig{})
+		if err == nil {
+			closePool(t, pool)
+		} else if !errors.Is(err, ErrImport) {
+			t.Errorf("line %d: %v", c.Line, err)
+		}
+	}
+}

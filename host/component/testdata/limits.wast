@@ -1,0 +1,35 @@
+;; Two component instances that share the limits of one program (see package engine).
+(component
+  (component $C
+    (core module $M
+      (memory 1)
+      (func (export "grow") (result i32)
+        (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+        (memory.size))
+      (func (export "spin") (loop (br 0)))
+      (func $deep (export "deep") (call $deep) (call $deep)))
+    (core instance $m (instantiate $M))
+    (func (export "grow") (result u32) (canon lift (core func $m "grow")))
+    (func (export "deep") (canon lift (core func $m "deep")))
+    (func (export "spin") (canon lift (core func $m "spin"))))
+  (instance $a (instantiate $C))
+  (instance $b (instantiate $C))
+  (core func $grow-a (canon lower (func $a "grow")))
+  (core func $grow-b (canon lower (func $b "grow")))
+  (core func $spin (canon lower (func $a "spin")))
+  (core func $deep (canon lower (func $b "deep")))
+  (core module $M
+    (import "" "grow-a" (func $grow-a (result i32)))
+    (import "" "grow-b" (func $grow-b (result i32)))
+    (import "" "spin" (func $spin))
+    (import "" "deep" (func $deep))
+    (func (export "grow-both") (result i32) (i32.add (i32.mul (call $grow-a) (i32.const 1000)) (call $grow-b)))
+    (func (export "spin-there") (call $spin))
+    (func (export "deep-there") (call $deep)))
+  (core instance $m (instantiate $M (with "" (instance
+    (export "grow-a" (func $grow-a)) (export "grow-b" (func $grow-b)) (export "spin" (func $spin)) (export "deep" (func $deep))))))
+  (func (export "grow-both") (result u32) (canon lift (core func $m "grow-both")))
+  (func (export "spin-there") (canon lift (core func $m "spin-there")))
+  (func (export "deep-there") (canon lift (core func $m "deep-there"))))
+(assert_return (invoke "grow-both") (u32.const 1023001))
+(assert_trap (invoke "deep-there") "stack limit")
