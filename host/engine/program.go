@@ -130,7 +130,7 @@ func (p *Program) prepare(ci *component.CoreInstance) ([]byte, error) {
 	if err := p.count(mod); err != nil {
 		return nil, err
 	}
-	return wasmmod.Apply(wasm, wasmmod.Rewrite{Meter: true, TableMax: maxTable, Imports: func(im wasmmod.Import) (string, string) {
+	return mod.Apply(wasmmod.Rewrite{Meter: true, TableMax: maxTable, Imports: func(im wasmmod.Import) (string, string) {
 		it, ok := ci.Imports[component.ImportName{Module: im.Module, Name: im.Name}]
 		switch {
 		case !ok:

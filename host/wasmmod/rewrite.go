@@ -20,8 +20,17 @@ func Apply(b []byte, rw Rewrite) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.Apply(rw)
+}
+
+// Apply is the function Apply for a module that is decoded already. It takes notes in the module: one call at a time.
+func (m *Module) Apply(rw Rewrite) (_ []byte, err error) {
+	size := 0
+	for i := range m.sections {
+		size += len(m.sections[i].body)
+	}
 	same := func(f uint32) uint32 { return f }
-	w := writer{m: m, rw: rw, out: make([]byte, 0, len(b)+len(b)/4+256), fn: same, ref: same}
+	w := writer{m: m, rw: rw, out: make([]byte, 0, size+size/4+256), fn: same, ref: same}
 	if rw.Meter {
 		if w.meter, err = newMeter(m); err != nil {
 			return nil, err
