@@ -52,8 +52,8 @@ func benchFuel(ctx context.Context, b *bench) ([]table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.name, err)
 		}
-		t.add(l.title, nanos(costs[0].ns), nanos(costs[1].ns), ratio(costs[1].ns, costs[0].ns), nanos(costs[2].ns), ratio(costs[2].ns, costs[0].ns))
-		worst = max(worst, costs[1].ns/costs[0].ns)
+		t.add(l.title, nanos(costs[0].ns), nanos(costs[1].ns), factor(costs[1].ratio), nanos(costs[2].ns), factor(costs[2].ratio))
+		worst = max(worst, costs[1].ratio)
 	}
 	t.goals = []goal{atMost("fuel: ×", worst, 1.15, "%.2f")}
 	return []table{t}, nil

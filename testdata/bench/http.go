@@ -68,7 +68,7 @@ func compareServers(ctx context.Context, b *bench, servers []server) ([]table, e
 		}
 		for i, s := range servers {
 			l := loads[i]
-			t.add(s.name, fmt.Sprint(conns), fmt.Sprintf("%.0f", l.perSecond), nanos(median(l.ns)), nanos(percentile(l.ns, 99)), nanos(l.cpu), ratio(l.perSecond, loads[0].perSecond))
+			t.add(s.name, fmt.Sprint(conns), fmt.Sprintf("%.0f", l.perSecond), nanos(median(l.ns)), nanos(percentile(l.ns, 99)), nanos(l.cpu), factor(l.perSecond/loads[0].perSecond))
 		}
 		t.goals = append(t.goals, atLeast(fmt.Sprintf("%d connections: × net/http + KV", conns), loads[2].perSecond/loads[0].perSecond, 0.6, "%.2f"))
 	}

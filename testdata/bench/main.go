@@ -40,10 +40,10 @@ type bench struct {
 }
 
 // rounds is how often each candidate is measured.
-func (b *bench) rounds() int { return pick(b.quick, 3, 9) }
+func (b *bench) rounds() int { return pick(b.quick, 3, 31) }
 
-// slot is how long one measurement of a candidate lasts.
-func (b *bench) slot() time.Duration { return pick(b.quick, 20*time.Millisecond, 100*time.Millisecond) }
+// slot is how long one measurement of a candidate lasts: short, so that many rounds tell what is typical.
+func (b *bench) slot() time.Duration { return pick(b.quick, 20*time.Millisecond, 40*time.Millisecond) }
 
 // repeats is how many samples a distribution is made of.
 func (b *bench) repeats(n int) int { return pick(b.quick, max(n/5, 3), n) }

@@ -18,19 +18,21 @@ type candidate struct {
 // cost is what one repetition takes.
 type cost struct {
 	ns     float64 // median over the rounds
+	ratio  float64 // to the first candidate: median of what each round says, which the machine's drift does not change
 	allocs float64 // of the last round
 }
 
 // compare measures candidates in interleaved rounds: what disturbs one round disturbs all of them.
 func compare(ctx context.Context, b *bench, list []candidate) ([]cost, error) {
-	counts, samples, costs := make([]int, len(list)), make([][]float64, len(list)), make([]cost, len(list))
+	counts, costs := make([]int, len(list)), make([]cost, len(list))
+	samples, ratios := make([][]float64, len(list)), make([][]float64, len(list))
 	for i, c := range list {
 		var err error
 		if counts[i], err = calibrate(c, b.slot()); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	for range b.rounds() {
+	for round := range b.rounds() {
 		for i, c := range list {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -40,10 +42,11 @@ func compare(ctx context.Context, b *bench, list []candidate) ([]cost, error) {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 			samples[i], costs[i].allocs = append(samples[i], ns), allocs
+			ratios[i] = append(ratios[i], ns/samples[0][round])
 		}
 	}
 	for i := range list {
-		costs[i].ns = median(samples[i])
+		costs[i].ns, costs[i].ratio = median(samples[i]), median(ratios[i])
 	}
 	return costs, nil
 }
@@ -93,4 +96,4 @@ func nanos(ns float64) string {
 	return fmt.Sprintf("%.2f ms", ns/1e6)
 }
 
-func ratio(a, b float64) string { return fmt.Sprintf("%.2f", a/b) }
+func factor(x float64) string { return fmt.Sprintf("%.2f", x) }

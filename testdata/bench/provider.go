@@ -34,9 +34,8 @@ func benchProvider(ctx context.Context, b *bench) ([]table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", c.target, c.op, err)
 		}
-		ours := costs[1].ns
-		t.add(c.target+", "+c.op, nanos(costs[0].ns), nanos(ours), ratio(ours, costs[0].ns), fmt.Sprintf("%.0f and %.0f", costs[0].allocs, costs[1].allocs))
-		t.goals = append(t.goals, atMost(c.target+", "+c.op+": ×", ours/costs[0].ns, 2, "%.2f"))
+		t.add(c.target+", "+c.op, nanos(costs[0].ns), nanos(costs[1].ns), factor(costs[1].ratio), fmt.Sprintf("%.0f and %.0f", costs[0].allocs, costs[1].allocs))
+		t.goals = append(t.goals, atMost(c.target+", "+c.op+": ×", costs[1].ratio, 2, "%.2f"))
 	}
 	return []table{t}, nil
 }
