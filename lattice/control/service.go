@@ -99,7 +99,7 @@ func (s *Service) subscribe() (err error) {
 			return err
 		}
 	}
-	return s.nc.FlushTimeout(beatTimeout) // so that the hub knows of it when Serve returns
+	return s.nc.FlushTimeout(beatTimeout) // so that the server knows of it when Serve returns; a leaf tells the hub a moment later
 }
 
 // Close takes no more commands, cancels those that run and waits for them.

@@ -80,6 +80,20 @@ func (h *fakeHost) Start(_ context.Context, r control.StartRequest) (control.Act
 	return control.ActorInfo{ID: actorID, Host: h.id, Max: h.running}, nil
 }
 
+// refuses makes Start say that.
+func (h *fakeHost) refuses(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refuse = err
+}
+
+// asked is all that it was to start, and last what it runs.
+func (h *fakeHost) asked() (all []control.StartRequest, last control.StartRequest) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.starts), h.start
+}
+
 // set is called with mu held.
 func (h *fakeHost) set(n int) {
 	h.room += h.running - n
@@ -136,6 +150,13 @@ func (w *world) note(s string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.log = append(w.log, s)
+}
+
+// changes is what has changed so far.
+func (w *world) changes() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.log)
 }
 
 // newWorld makes hosts h0, h1, …, with room for that many instances each. Those with an even number are in the kitchen.
@@ -211,7 +232,7 @@ func TestStartSpreadsOverTheHostsWithTheLabels(t *testing.T) {
 	if len(infos) != 3 {
 		t.Errorf("started %+v", infos)
 	}
-	if got := w.hosts[2].starts[0]; got.Hash != "abc" || got.Limits.Instances != 1 || !reflect.DeepEqual(got.On, r.Start.On) {
+	if _, got := w.hosts[2].asked(); got.Hash != "abc" || got.Limits.Instances != 1 || !reflect.DeepEqual(got.On, r.Start.On) {
 		t.Errorf("a host was asked %+v", got)
 	}
 	r.Start.On = map[string]string{"zone": "attic"}
@@ -252,11 +273,11 @@ func TestStartDoesNotWaitForASlowHost(t *testing.T) {
 func TestHostThatCannotAfterAllGivesWayToAnother(t *testing.T) {
 	w := newWorld(t, 1, 1, 1)
 	w.hosts[2].load = 0.9 // chosen last
-	w.hosts[0].refuse = &lattice.Error{Kind: lattice.ErrBusy, Msg: "another was faster"}
+	w.hosts[0].refuses(&lattice.Error{Kind: lattice.ErrBusy, Msg: "another was faster"})
 	w.start(request(2))
 	w.want(0, 1, 1)
 	w = newWorld(t, 1, 1)
-	w.hosts[0].refuse = &lattice.Error{Kind: lattice.ErrBusy, Msg: "another was faster"}
+	w.hosts[0].refuses(&lattice.Error{Kind: lattice.ErrBusy, Msg: "another was faster"})
 	infos, err := w.Start(latticetest.Context(t), request(2))
 	wantError(t, err, lattice.ErrBusy, w.hosts[0].id, "another was faster")
 	if len(infos) != 1 || infos[0].Host != w.hosts[1].id {
@@ -267,12 +288,17 @@ func TestHostThatCannotAfterAllGivesWayToAnother(t *testing.T) {
 func TestRefusalThatAllWouldRepeatEndsTheStart(t *testing.T) {
 	w := newWorld(t, 5, 5, 5)
 	for _, h := range w.hosts {
-		h.refuse = &lattice.Error{Kind: lattice.ErrDenied, Msg: "not signed"}
+		h.refuses(&lattice.Error{Kind: lattice.ErrDenied, Msg: "not signed"})
 	}
 	_, err := w.Start(latticetest.Context(t), request(1))
 	wantError(t, err, lattice.ErrDenied, "not signed")
-	if asked := len(w.hosts[0].starts) + len(w.hosts[1].starts) + len(w.hosts[2].starts); asked != 1 {
-		t.Errorf("%d hosts were asked", asked)
+	total := 0
+	for _, h := range w.hosts {
+		all, _ := h.asked()
+		total += len(all)
+	}
+	if total != 1 {
+		t.Errorf("%d hosts were asked", total)
 	}
 }
 
@@ -299,8 +325,10 @@ func TestReplaceUpdatesWhereItRuns(t *testing.T) {
 	next.Start.Limits.Instances = 1
 	w.start(next)
 	w.want(1, 1, 0)
-	if w.hosts[0].start.Hash != "def" || w.hosts[1].start.Hash != "def" || len(w.hosts[2].starts) != 0 {
-		t.Error("the update went elsewhere")
+	for i, want := range []string{"def", "def", ""} {
+		if _, got := w.hosts[i].asked(); got.Hash != want {
+			t.Errorf("host %d runs %q", i, got.Hash)
+		}
 	}
 	next.Instances = 6
 	w.start(next)
@@ -356,7 +384,7 @@ func TestScaleStartsOnOtherHostsAsItWasStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(1, 2)
-	if got := w.hosts[1].start; got.Hash != "abc" || got.Config["greeting"] != "hello" || got.Replace {
+	if _, got := w.hosts[1].asked(); got.Hash != "abc" || got.Config["greeting"] != "hello" || got.Replace {
 		t.Errorf("it was started as %+v", got)
 	}
 }
@@ -370,14 +398,14 @@ func TestDrainMovesActorsBeforeItStopsThem(t *testing.T) {
 	w.hosts[0].load = 0.6
 	w.start(r)
 	w.want(2, 0, 0, 0)
-	w.log = nil
+	before := len(w.changes())
 	drained, err := w.Drain(latticetest.Context(t), w.hosts[0].id, false)
 	if err != nil || len(drained.Moved) != 1 || !reflect.DeepEqual(drained.Moved[0].To, []schedule.Share{{Host: w.hosts[2].id, Instances: 2}}) {
 		t.Fatalf("%+v, %v", drained, err)
 	}
 	w.want(0, 0, 2, 0) // in the kitchen
-	if want := []string{"h2:2", "h0:0"}; !slices.Equal(w.log, want) {
-		t.Errorf("it went %v, want %v", w.log, want)
+	if got, want := w.changes()[before:], []string{"h2:2", "h0:0"}; !slices.Equal(got, want) {
+		t.Errorf("it went %v, want %v", got, want)
 	}
 	r.Start.Replace = false
 	_, err = w.Start(latticetest.Context(t), r)
