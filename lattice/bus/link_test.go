@@ -208,3 +208,20 @@ func TestLinkToAHubThatTakesInNobodyIsUpAllTheSame(t *testing.T) {
 	answer(t, l.Conn(bus.RoleService), "evt.>", "ok")
 	reaches(t, a.Conn(), "evt."+a.ID()+".x")
 }
+
+func TestLinkThatCarriesNothingIsSetUpAnew(t *testing.T) {
+	l := latticetest.Hub(t, latticetest.HostTTL(16*time.Second)) // the hub is asked every eighth of that
+	a := l.Leaf("a")
+	since := a.State().Since
+	l.Enroll.Close()
+	l.Enroll = nil
+	mute, err := l.Conn(bus.RoleService).Subscribe("enroll.>", func(*nats.Msg) {}) // somebody is there, and answers no more
+	if err != nil {
+		t.Fatal(err)
+	}
+	latticetest.WaitFor(t, "a new link", func() bool { return a.State().Since.After(since) })
+	if err := mute.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	a.WaitUp()
+}
