@@ -79,6 +79,8 @@ func (p *pump) sendBody(buf []byte) {
 		if n > 0 {
 			p.call.open.add(chunk - n) // what was taken and is not needed
 			p.publish(frame[:len(frame)+n])
+		} else {
+			p.call.open.add(chunk + frameCost)
 		}
 		if err != nil {
 			p.end(err)
