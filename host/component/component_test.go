@@ -224,22 +224,69 @@ func TestImportsMustHaveTheTypesOfTheContracts(t *testing.T) {
 	}
 }
 
-func TestTheWorldOfAComponentIsThatOfItsContracts(t *testing.T) {
-	for _, c := range commands(t) {
-		if c.Op != "component" {
-			continue
+// TestTheWorldOfAComponentIsThatOfItsWIT compares the world that wit-component put into a file with the text that it came from: names and
+// owners of types, and that a resource is one, wherever it is used.
+func TestTheWorldOfAComponentIsThatOfItsWIT(t *testing.T) {
+	text, err := os.ReadFile("../../testdata/guests/guests.wit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := wit.Parse(map[string]string{"guests.wit": string(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wasm, err := os.ReadFile("testdata/basic.component.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := FromComponent(wasm, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := findInterface(p.World.Imports, "test:guest/host@1.0.0")
+	out := findInterface(p.World.Exports, "test:guest/calls@1.0.0")
+	if in == nil || out == nil || in.Resource("counter") == nil {
+		t.Fatalf("world %+v", p.World)
+	}
+	if r := out.Func("count").Params[0].Type.Resource; r != in.Resource("counter") {
+		t.Errorf("the counter that is borrowed is %+v, the host's is %+v", r, in.Resource("counter"))
+	}
+	want, _ := set.Interface("test:guest/calls@1.0.0")
+	if len(out.Types) != len(want.Types) || len(out.Resources) != 0 {
+		t.Errorf("types %v, want %v", out.Types, want.Types)
+	}
+	for i, w := range want.Types {
+		if got := out.Types[i]; got.Name != w.Name || got.Owner != w.Owner || got.Kind != w.Kind {
+			t.Errorf("type %s of %s, want %s of %s", got.Name, got.Owner, w.Name, w.Owner)
 		}
-		p, err := FromComponent(c.Wasm, nil)
-		if err != nil {
-			t.Fatal(err)
+	}
+	if trip := out.Func("trip"); trip.Result != trip.Params[0].Type || trip.Result.Name != "person" {
+		t.Errorf("trip is %v", trip)
+	}
+	for _, f := range want.Funcs {
+		if !sameShape(out.Func(f.Name), f.Type) {
+			t.Errorf("%s is %v, want %v", f.Name, out.Func(f.Name), f.Type)
 		}
-		for _, f := range p.World.ExportFuncs {
-			for _, param := range f.Type.Params {
-				if param.Type == nil {
-					t.Errorf("%s, line %d: %s has a parameter without type", c.file, c.Line, f.Name)
-				}
-			}
-		}
+	}
+	if back, err := DecodeWorld(EncodeWorld(p.World)); err != nil || len(back.Exports) != 1 || len(back.Exports[0].Funcs) != len(out.Funcs) {
+		t.Errorf("encoded and decoded: %+v, %v", back, err)
+	}
+}
+
+func TestAResourceThatAComponentDefinesIsItsOwn(t *testing.T) {
+	wasm, err := os.ReadFile("testdata/resource.component.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := FromComponent(wasm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Resources) != 1 || !p.Resources[0].Defined || p.Resources[0].Name != "thing" || p.Resources[0].Destructor < 0 {
+		t.Errorf("resources %+v", p.Resources)
+	}
+	if e := p.World.Exports[0]; len(e.Resources) != 1 || e.Resources[0].Interface != "test:guest/things@1.0.0" || e.Func("[constructor]thing").Result.Resource != e.Resources[0] {
+		t.Errorf("world exports %+v", e)
 	}
 }
 

@@ -34,8 +34,9 @@ type linker struct {
 	resources map[*wit.Resource]*resourceType
 	origins   map[*wit.Type]*wit.Type // of a type that has another name elsewhere
 	prims     map[wit.Kind]*wit.Type
-	modules   []*moduleType // by core module of the file
-	real, try abi.Compiler  // of types in the plan, and of those that are checked only
+	numbered  []*resourceType // by number
+	modules   []*moduleType   // by core module of the file
+	real, try abi.Compiler    // of types in the plan, and of those that are checked only
 }
 
 // resourceType is a resource type. Several *wit.Resource may stand for it: each import or export of a type has an identity of its

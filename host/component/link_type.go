@@ -66,13 +66,21 @@ func (l *linker) number(t *resourceType) int {
 	}
 	if t.number < 0 {
 		t.number = len(l.plan.Resources)
-		r := Resource{Interface: t.name.Interface, Name: t.name.Name, Defined: t.owner != nil, Component: t.comp, Destructor: -1}
+		r := Resource{Defined: t.owner != nil, Component: t.comp, Destructor: -1} // the name comes with its export: see named
 		if t.dtor != nil {
 			r.Destructor = l.funcSlot(t.dtor.item)
 		}
 		l.plan.Resources = append(l.plan.Resources, r)
+		l.numbered = append(l.numbered, t)
 	}
 	return t.number
+}
+
+// named gives the resource types of the plan their names, which messages show.
+func (l *linker) named() {
+	for i, t := range l.numbered {
+		l.plan.Resources[i].Interface, l.plan.Resources[i].Name = t.name.Interface, t.name.Name
+	}
 }
 
 func (l *linker) resourceAt(s *scope, i uint32) *wit.Resource {

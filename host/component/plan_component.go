@@ -71,6 +71,7 @@ func (l *linker) program(def *componentDef, contracts *wit.Set) (p *Plan, err er
 			return nil, err
 		}
 	}
+	l.named()
 	l.plan.Missing = slices.Sorted(maps.Keys(l.missing))
 	return l.plan, nil
 }

@@ -87,7 +87,7 @@
 (assert_trap (invoke "lent") "not open")
 (assert_return (invoke "live") (u32.const 0))
 
-;; What one component gave away and the other did not get is dropped: realloc fails after the handle was taken.
+;; What one component gave away and the other did not get is dropped: realloc fails after the handles were taken.
 (component
   (import "host" (instance $host
     (export "thing" (type $t (sub resource)))
@@ -99,9 +99,9 @@
     (core module $M
       (memory (export "mem") 1)
       (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-      (func (export "f") (param i32 i32 i32)))
+      (func (export "f") (param i32 i32)))
     (core instance $m (instantiate $M))
-    (func (export "f") (param "s" string) (param "t" (own $t)) (canon lift (core func $m "f") (memory (core memory $m "mem")) (realloc (core func $m "realloc")))))
+    (func (export "f") (param "l" (list (own $t))) (canon lift (core func $m "f") (memory (core memory $m "mem")) (realloc (core func $m "realloc")))))
   (instance $i (instantiate $Inner (with "t" (type $t))))
   (core module $Libc (memory (export "mem") 1))
   (core instance $libc (instantiate $Libc))
@@ -109,10 +109,14 @@
   (core func $new (canon lower (func $host "[constructor]thing")))
   (core func $live (canon lower (func $host "[static]thing.live")))
   (core module $M
-    (import "" "f" (func $f (param i32 i32 i32)))
+    (import "libc" "mem" (memory 1))
+    (import "" "f" (func $f (param i32 i32)))
     (import "" "new" (func $new (param i32) (result i32)))
-    (func (export "run") (call $f (i32.const 0) (i32.const 1) (call $new (i32.const 1)))))
-  (core instance $m (instantiate $M (with "" (instance (export "f" (func $f)) (export "new" (func $new))))))
+    (func (export "run")
+      (i32.store (i32.const 8) (call $new (i32.const 1)))
+      (i32.store (i32.const 12) (call $new (i32.const 2)))
+      (call $f (i32.const 8) (i32.const 2))))
+  (core instance $m (instantiate $M (with "libc" (instance $libc)) (with "" (instance (export "f" (func $f)) (export "new" (func $new))))))
   (func (export "run") (canon lift (core func $m "run")))
   (func (export "live") (result u32) (canon lift (core func $live))))
 (assert_trap (invoke "run") "unreachable")

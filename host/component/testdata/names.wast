@@ -99,6 +99,13 @@
   (alias export $i "r" (type $r))
   (import "[method]r.m" (func (param "self" (borrow $r))))) "not named here")
 
+(assert_invalid (component
+  (type $r (resource (rep i32)))
+  (core module $m (func (export "f") (result i32) unreachable))
+  (core instance $i (instantiate $m))
+  (func $f (result (own $r)) (canon lift (core func $i "f")))
+  (instance (export "r" (type $r)) (export "[constructor]r" (func $f)))) "the export is another name")
+
 ;; Attributes of names do not take part in anything.
 (component definition
   (import "a:b/c@1" (versionsuffix ".2.3") (instance))
