@@ -9,7 +9,12 @@ import (
 // FuzzPlain checks that skipping a run of plain instructions is reading them one after the other.
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte{opLocalGet, 0, opI32Const, 1, opI32Add, 0x28, 2, 0, opGlobalSet, 1, opEnd}, uint32(1), uint32(2))
-	f.Add([]byte{opLocalGet, 0x80, 1, opLocalGet, 0x7f, 0x28, 32, 0, 0x28, 0, 0x80, 0, opI32Const, 0x80, 0, opEnd}, uint32(0x80), uint32(0))
+	for _, code := range [][]byte{ // each is for next
+		{opLocalGet, 0x80, 1, opEnd}, {opLocalGet, 0x7f, opEnd}, {opGlobalGet, 2, opEnd}, {opI32Const, 0x80, 0, opEnd}, {0x28, 32, 0, opEnd},
+		{0x28, 0, 0x80, 0, opEnd}, {opBr, 0, opEnd}, {opRefFunc, 0, opEnd}, {opMisc, 11, 0, opEnd}, {opI32Add, opEnd},
+	} {
+		f.Add(code, uint32(0x7f), uint32(2))
+	}
 	f.Fuzz(func(t *testing.T, code []byte, locals, globals uint32) {
 		lim := bounds{types: 1, funcs: 1, locals: locals, globals: globals}
 		fast, slow := reader{buf: code}, reader{buf: code}
