@@ -119,7 +119,8 @@ func TestMalformedFilesAreToldFromInvalidOnes(t *testing.T) {
 		{"canonical option", file(section(8, []byte("\x01\x01\x00\x00\x01\x0a"))), ErrMalformed, "canonical option"},
 		{"form of a name", file(section(10, []byte("\x01\x03\x01a\x01\x00"))), ErrMalformed, "form"},
 		{"attribute of a name", file(section(10, []byte("\x01\x02\x01a\x01\x03\x01x\x01\x00"))), ErrMalformed, "attribute"},
-		{"attribute twice", file(section(7, []byte("\x01\x42\x00")), section(10, []byte("\x01\x02\x01i\x02\x00\x05a:b/x\x00\x05a:b/y\x05\x00"))), ErrInvalid, "twice"},
+		{"attribute twice", file(section(7, []byte("\x01\x42\x00")), section(10,
+			[]byte("\x01\x02\x01i\x02\x00\x05a:b/x\x00\x05a:b/y\x05\x00"))), ErrInvalid, "twice"},
 		{"bound of a type", file(section(10, []byte("\x01\x00\x01t\x03\x02"))), ErrMalformed, "bound"},
 		{"type index", file(section(7, []byte("\x01\x70\x05"))), ErrInvalid, "unknown type 5"},
 		{"representation of a resource", file(section(7, []byte("\x01\x3f\x7e\x00"))), ErrInvalid, "represented"},
@@ -199,7 +200,8 @@ func TestImportsMustHaveTheTypesOfTheContracts(t *testing.T) {
 		iface, param string
 		ok           bool
 	}{
-		{"a:b/c@1.2.0", "\x79", true}, {"a:b/c@1.9.0", "\x79", true}, {"a:b/c@1.2.0", "\x78", false}, {"a:b/c@2.0.0", "\x78", true}, {"a:b/d@1.2.0", "\x78", true},
+		{"a:b/c@1.2.0", "\x79", true}, {"a:b/c@1.9.0", "\x79", true}, {"a:b/c@1.2.0", "\x78", false},
+		{"a:b/c@2.0.0", "\x78", true}, {"a:b/d@1.2.0", "\x78", true},
 	} {
 		// (import iface (instance (export "f" (func (param "x" …) (result string))))) and a module that has it lowered
 		wasm := file(
@@ -285,7 +287,8 @@ func TestAResourceThatAComponentDefinesIsItsOwn(t *testing.T) {
 	if len(p.Resources) != 1 || !p.Resources[0].Defined || p.Resources[0].Name != "thing" || p.Resources[0].Destructor < 0 {
 		t.Errorf("resources %+v", p.Resources)
 	}
-	if e := p.World.Exports[0]; len(e.Resources) != 1 || e.Resources[0].Interface != "test:guest/things@1.0.0" || e.Func("[constructor]thing").Result.Resource != e.Resources[0] {
+	e := p.World.Exports[0]
+	if len(e.Resources) != 1 || e.Resources[0].Interface != "test:guest/things@1.0.0" || e.Func("[constructor]thing").Result.Resource != e.Resources[0] {
 		t.Errorf("world exports %+v", e)
 	}
 }
@@ -337,7 +340,8 @@ func checkNumbers(t *testing.T, p *Plan) {
 		}
 	}
 	for _, x := range p.Trampolines {
-		if x.Component >= p.Components || x.Kind == Lower && (x.Import < 0) == (x.Lift < 0) || x.Kind != Lower && x.Resource >= len(p.Resources) {
+		lower := x.Kind == Lower
+		if x.Component >= p.Components || lower && (x.Import < 0) == (x.Lift < 0) || !lower && x.Resource >= len(p.Resources) {
 			t.Errorf("trampoline %+v", x)
 		}
 	}

@@ -80,103 +80,17 @@ func (l *linker) step() {
 }
 
 func newLinker(file *fileLimits) *linker {
-	l := &linker{file: file, plan: &Plan{World: &wit.World{}, Modules: file.code}, missing: map[string]bool{}, funcs: map[Item]int{}, mems: map[Item]int{},
-		facts: map[*wit.Type]typeFacts{}, resources: map[*wit.Resource]*resourceType{}, origins: map[*wit.Type]*wit.Type{}, prims: map[wit.Kind]*wit.Type{}}
+	l := &linker{
+		file: file, plan: &Plan{World: &wit.World{}, Modules: file.code},
+		missing: map[string]bool{}, funcs: map[Item]int{}, mems: map[Item]int{}, prims: map[wit.Kind]*wit.Type{},
+		facts: map[*wit.Type]typeFacts{}, resources: map[*wit.Resource]*resourceType{}, origins: map[*wit.Type]*wit.Type{},
+	}
 	l.real.Resource = func(r *wit.Resource) (int, error) { return l.number(l.resources[r]), nil }
 	l.try.Resource = func(*wit.Resource) (int, error) { return 0, nil }
 	for _, m := range file.modules {
 		l.modules = append(l.modules, moduleTypeOf(m))
 	}
 	return l
-}
-
-// The entities of index spaces. A type is one of *wit.Type, *wit.FuncType, *wit.Resource and *closureType.
-type (
-	entity any
-
-	moduleEntity struct {
-		typ   *moduleType
-		index int // in Plan.Modules; -1 for an abstract one
-	}
-	coreInst struct {
-		index   int // in Plan.Instances; -1 for a bundle of exports
-		exports map[string]coreItem
-	}
-	coreItem struct {
-		coreType
-		item Item
-	}
-	funcEntity struct {
-		typ  *wit.FuncType
-		lift int         // in Plan.Lifts, -1 for none
-		host *hostImport // nil for none
-	}
-	hostImport struct {
-		iface, name string
-		index       int // in Plan.Imports; -1 until it is used
-	}
-	instEntity struct {
-		names   []string
-		exports map[string]entity
-	}
-	compEntity struct {
-		def *componentDef // nil if only its type is known
-		env *scope
-		typ *closureType
-	}
-	typeEntity struct {
-		v       any
-		foreign bool // came from elsewhere: giving it a name declares nothing new
-	}
-	// closureType is an instance or component type, with the scope that it stands in.
-	closureType struct {
-		def  *scopeDef
-		env  *scope
-		free bool // it refers to resource types outside of it
-	}
-)
-
-func newInst() *instEntity { return &instEntity{exports: map[string]entity{}} }
-
-func (i *instEntity) add(name string, e entity) {
-	i.names = append(i.names, name)
-	i.exports[name] = e
-}
-
-// scopeKind says what a scope belongs to.
-type scopeKind uint8
-
-const (
-	componentScope scopeKind = iota
-	componentTypeScope
-	instanceTypeScope
-)
-
-// scope is the index spaces of a component, or of a component or instance type.
-type scope struct {
-	parent *scope
-	kind   scopeKind
-	comp   int  // number of the component instance
-	free   bool // an alias in it reached a resource type outside
-
-	types     []typeEntity
-	funcs     []*funcEntity
-	insts     []*instEntity
-	comps     []*compEntity
-	modules   []*moduleEntity
-	coreTypes []any // *wasmmod.FuncSig or *moduleType
-	coreInsts []*coreInst
-	core      [5][]coreItem // by wasmmod.Kind
-
-	imports, exports nameSpace
-}
-
-func newScope(parent *scope, kind scopeKind) *scope {
-	s := &scope{parent: parent, kind: kind}
-	s.imports, s.exports = newNameSpace("import"), newNameSpace("export")
-	s.imports.also = &s.exports // an imported type may be named in exports too
-	s.exports.open = kind == instanceTypeScope
-	return s
 }
 
 // walk evaluates the definitions of a component. imported gives the entity of an import.
@@ -300,76 +214,6 @@ func sortOf(e entity) string {
 		return "type"
 	}
 	return "nothing"
-}
-
-// alias brings an entity of an instance or of an outer scope into this one.
-func (l *linker) alias(s *scope, d *decl, core bool) {
-	switch {
-	case core:
-		l.coreAlias(s, d)
-	case d.kind == aliasExport:
-		l.exportAlias(s, d)
-	default:
-		l.outerAlias(s, d)
-	}
-}
-
-func (l *linker) exportAlias(s *scope, d *decl) {
-	e, ok := at(l, s.insts, d.a, "instance").exports[d.name]
-	if !ok {
-		l.fail("instance %d has no export named %q", d.a, d.name)
-	}
-	ok = false
-	switch v := e.(type) {
-	case *funcEntity:
-		ok = d.sort == sortFunc
-	case *instEntity:
-		ok = d.sort == sortInstance
-	case *compEntity:
-		ok = d.sort == sortComponent
-	case *moduleEntity:
-		ok = d.sort == sortCoreModule
-	case typeEntity:
-		ok = d.sort == sortType
-		v.foreign = true
-		e = v
-	}
-	if !ok {
-		l.fail("export %q of instance %d is a %s, the alias asks for another sort", d.name, d.a, sortOf(e))
-	}
-	l.bind(s, e)
-}
-
-func (l *linker) outerAlias(s *scope, d *decl) {
-	outer, crossed := s, false
-	for n := d.a; n > 0; n-- {
-		crossed = crossed || outer.kind == componentScope
-		if outer = outer.parent; outer == nil {
-			l.fail("invalid outer alias count %d", d.a)
-		}
-	}
-	switch d.sort {
-	case sortType:
-		t := at(l, outer.types, d.b, "type")
-		if outer != s && l.hasResources(t.v) {
-			if crossed {
-				l.fail("type %d of an outer component transitively refers to resources not defined in the current component", d.b)
-			}
-			for in := s; in != outer; in = in.parent {
-				in.free = true
-			}
-		}
-		t.foreign = t.foreign || outer != s
-		s.types = append(s.types, t)
-	case sortComponent:
-		s.comps = append(s.comps, at(l, outer.comps, d.b, "component"))
-	case sortCoreModule:
-		s.modules = append(s.modules, at(l, outer.modules, d.b, "module"))
-	case sortCoreType:
-		s.coreTypes = append(s.coreTypes, at(l, outer.coreTypes, d.b, "core type"))
-	default:
-		l.fail("an outer alias of sort %#02x: only types, modules and components can be aliased", d.sort)
-	}
 }
 
 func (l *linker) instance(s *scope, d *instanceDef) *instEntity {

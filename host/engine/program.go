@@ -106,7 +106,9 @@ func (p *Program) checkUnused(ctx context.Context, used []bool) error {
 			continue
 		}
 		// The engine knows no empty module name, so all imports get one.
-		wasm, err := wasmmod.Apply(wasm, wasmmod.Rewrite{Meter: true, Imports: func(im wasmmod.Import) (string, string) { return trampolineModule, im.Name }})
+		wasm, err := wasmmod.Apply(wasm, wasmmod.Rewrite{Meter: true, Imports: func(im wasmmod.Import) (string, string) {
+			return trampolineModule, im.Name
+		}})
 		if err != nil {
 			return invalid(err)
 		}
