@@ -153,6 +153,16 @@ func (g *guest) mustDrop(hs ...handle) {
 	}
 }
 
+// quit is the end of the guest's instance: every handle that is open goes.
+func (g *guest) quit() {
+	for h, object := range g.objects {
+		delete(g.objects, h)
+		if d, isDropper := object.(wit.Dropper); isDropper {
+			d.Drop()
+		}
+	}
+}
+
 func (g *guest) encode(e *wit.Encoder, t *wit.Type, v any, in []any) []any {
 	switch t.Kind {
 	case wit.Bool:

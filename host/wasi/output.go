@@ -2,6 +2,7 @@ package wasi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -24,6 +25,9 @@ type sink interface {
 	write(ctx context.Context, p []byte) error
 	flush(ctx context.Context) error
 }
+
+// drainer is a sink that takes bytes before they are sent: a blocking flush waits for drained.
+type drainer interface{ drained() event }
 
 // always is the event part of a sink that always has room.
 type always struct{}
@@ -96,6 +100,10 @@ func (s *outputStream) result(c *wit.Call, err error) {
 
 // outcome is result for a function that may have run into the end of its call: that is no stream error.
 func (s *outputStream) outcome(ctx context.Context, c *wit.Call, err error) error {
+	var ended *waitError
+	if errors.As(err, &ended) {
+		return err
+	}
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -108,8 +116,8 @@ func outputImports() wit.Imports {
 		"[method]output-stream.check-write":                     outputCheckWrite,
 		"[method]output-stream.write":                           outputWrite,
 		"[method]output-stream.blocking-write-and-flush":        outputBlockingWrite,
-		"[method]output-stream.flush":                           outputFlush,
-		"[method]output-stream.blocking-flush":                  outputFlush,
+		"[method]output-stream.flush":                           outputFlush(false),
+		"[method]output-stream.blocking-flush":                  outputFlush(true),
 		"[method]output-stream.subscribe":                       outputSubscribe,
 		"[method]output-stream.write-zeroes":                    outputWriteZeroes,
 		"[method]output-stream.blocking-write-zeroes-and-flush": outputBlockingZeroes,
@@ -193,9 +201,20 @@ func (s *outputStream) blocking(ctx context.Context, c *wit.Call, n uint64, byte
 	s.permit = 0
 	err := s.writeWaiting(ctx, bytes())
 	if err == nil {
-		err = s.sink.flush(ctx)
+		err = s.flushed(ctx)
 	}
 	return s.outcome(ctx, c, err)
+}
+
+// flushed flushes and waits until all is sent.
+func (s *outputStream) flushed(ctx context.Context) error {
+	d, drains := s.sink.(drainer)
+	if drains {
+		if err := wait(ctx, &pollable{event: d.drained()}); err != nil {
+			return err
+		}
+	}
+	return s.sink.flush(ctx)
 }
 
 // writeWaiting writes p in the pieces that the sink has room for.
@@ -220,17 +239,22 @@ func (s *outputStream) writeWaiting(ctx context.Context, p []byte) error {
 	return nil
 }
 
-// outputFlush is flush and blocking-flush: a sink's flush is done when it returns.
-func outputFlush(ctx context.Context, c *wit.Call) error {
-	s := wit.HandleOf[*outputStream](c)
-	if err := c.Args.Close(); err != nil {
-		return err
+// outputFlush is flush and blocking-flush: but for a drainer's, a sink's flush is done when it returns.
+func outputFlush(block bool) wit.HostFunc {
+	return func(ctx context.Context, c *wit.Call) error {
+		s := wit.HandleOf[*outputStream](c)
+		if err := c.Args.Close(); err != nil {
+			return err
+		}
+		if s.closed {
+			streamError(c, errClosed)
+			return nil
+		}
+		if block {
+			return s.outcome(ctx, c, s.flushed(ctx))
+		}
+		return s.outcome(ctx, c, s.sink.flush(ctx))
 	}
-	if s.closed {
-		streamError(c, errClosed)
-		return nil
-	}
-	return s.outcome(ctx, c, s.sink.flush(ctx))
 }
 
 func outputSubscribe(_ context.Context, c *wit.Call) error {

@@ -2,7 +2,6 @@ package wasi
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -126,10 +125,16 @@ func wait(ctx context.Context, ps ...*pollable) error {
 			return nil
 		}
 		if err := pause(ctx, wake, sleep); err != nil {
-			return fmt.Errorf("wasi: wait: %w", err)
+			return &waitError{err}
 		}
 	}
 }
+
+// waitError is the error of a wait that the end of its call cut off.
+type waitError struct{ err error }
+
+func (e *waitError) Error() string { return "wasi: wait: " + e.err.Error() }
+func (e *waitError) Unwrap() error { return e.err }
 
 // forever is how long a wait without a moment lasts unless something wakes it.
 const forever = time.Duration(1<<63 - 1)

@@ -1,10 +1,11 @@
 // Package wasi implements WASI 0.2 for guests, as host functions (wit.HostFunc): wasi:io, wasi:clocks, wasi:random,
-// wasi:cli, wasi:logging, wasi:config and wasi:http/types, and the bridge that hands an HTTP request to an actor's
-// wasi:http/incoming-handler (ServeHTTP).
+// wasi:cli, wasi:filesystem, wasi:sockets, wasi:logging, wasi:config and wasi:http/types, and the bridge that hands an HTTP
+// request to an actor's wasi:http/incoming-handler (ServeHTTP).
 //
-// It is not an engine and not a server: it knows neither guest memory nor sockets. The engine lifts and lowers values and
-// keeps the handle table; whoever serves HTTP gives ServeHTTP a Request and a ResponseWriter. It holds no capability of
-// its own: there are no files, no sockets and no outgoing HTTP but what OutgoingHandler is given to send with.
+// It is not an engine and not a server: it knows no guest memory. The engine lifts and lowers values and keeps the handle
+// table; whoever serves HTTP gives ServeHTTP a Request and a ResponseWriter. It holds no capability of its own: files are
+// those of Config.Preopens, addresses those that Config.Network allows, and outgoing HTTP what OutgoingHandler is given to send
+// with. Without them a guest reaches nothing.
 //
 // A guest is single-threaded, so an object behind a handle is used by one goroutine at a time; what several instances
 // share (Config's readers, writers and functions) is locked here or must be safe for concurrent use, as said at its field.
@@ -42,6 +43,11 @@ type Config struct {
 	Args []string
 	// Preopens are the directories that the guest reaches by wasi:filesystem; without them it reaches no file.
 	Preopens []Preopen
+	// Network is what the guest may reach by wasi:sockets; nil is nothing: it gets access-denied.
+	Network Network
+	// Refused is told what the guest was refused for want of a grant, as *DeniedError or what Network says; the guest itself gets no reason.
+	// nil discards it. Called from several goroutines at once.
+	Refused func(error)
 	// Now is the clock, default time.Now. Safe for concurrent use.
 	Now func() time.Time
 	// Rand is the source of random bytes, default crypto/rand.Reader. Safe for concurrent use.
@@ -66,7 +72,8 @@ func Imports(cfg Config) wit.Imports {
 	all := wit.Imports{}
 	for _, part := range []wit.Imports{
 		ioImports(cfg.Now), clockImports(cfg.Now), randomImports(cfg.Rand), cliImports(cfg),
-		loggingImports(cfg.Log), configImports(cfg.Config, cfg.ConfigAll), httpImports(), filesystemImports(cfg.Preopens, cfg.Now),
+		loggingImports(cfg.Log), configImports(cfg.Config, cfg.ConfigAll), httpImports(),
+		filesystemImports(cfg.Preopens, cfg.Now), socketImports(cfg.Network, cfg.Refused),
 	} {
 		maps.Copy(all, part)
 	}
@@ -88,6 +95,12 @@ func (c *Config) setDefaults() {
 	}
 	if c.Stderr == nil {
 		c.Stderr = io.Discard
+	}
+	if c.Network == nil {
+		c.Network = noNetwork{}
+	}
+	if c.Refused == nil {
+		c.Refused = func(error) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
