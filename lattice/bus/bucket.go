@@ -14,9 +14,9 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// Bucket is a JetStream key-value bucket of the hub that holds small records of the lattice: links, placements. It keeps the last value of each key, for
-// ever; a delete leaves a marker, so that absence is never taken for one. It reads without stream or consumer rights
-// (direct gets and republished updates), so that every host may. Its methods may be called from any goroutine.
+// Bucket is a JetStream key-value bucket of the hub that holds small records of the lattice: links, placements. It keeps the
+// last value of each key, for ever; a delete leaves a marker, so that absence is never taken for one. It reads without stream or
+// consumer rights (direct gets and republished updates), so that every host may. Its methods may be called from any goroutine.
 type Bucket struct {
 	nc   *nats.Conn
 	js   jetstream.JetStream
@@ -43,8 +43,8 @@ type BucketConfig struct {
 // clusterReplicas is how many hubs of a cluster hold each record.
 const clusterReplicas = 3
 
-// OpenBucket makes the bucket if there is none and returns it. Only RoleService has the right to. On a cluster of hubs it waits until that is ready, or the
-// context ends.
+// OpenBucket makes the bucket if there is none and returns it. Only RoleService has the right to. On a cluster of hubs it waits
+// until that is ready, or the context ends.
 func OpenBucket(ctx context.Context, nc *nats.Conn, cfg BucketConfig) (*Bucket, error) {
 	b, err := UseBucket(nc, cfg.Name)
 	if err != nil {
@@ -110,7 +110,8 @@ func (b *Bucket) Create(ctx context.Context, key string, value []byte) (uint64, 
 	return b.publish(ctx, "create", &nats.Msg{Subject: b.subject(key), Data: value}, key, jetstream.WithExpectLastSequencePerSubject(0))
 }
 
-// Delete marks the key as deleted if its revision is still the given one (or whatever it is, with 0), and returns the revision of the marker.
+// Delete marks the key as deleted if its revision is still the given one (or whatever it is, with 0), and returns the revision
+// of the marker.
 func (b *Bucket) Delete(ctx context.Context, key string, revision uint64) (uint64, error) {
 	marker := &nats.Msg{Subject: b.subject(key), Header: nats.Header{opHeader: {"DEL"}}}
 	return b.write(ctx, "delete", marker, key, revision)
@@ -221,7 +222,8 @@ func (b *Bucket) page(ctx context.Context, sub *nats.Subscription, all []Record)
 	}
 }
 
-// record reads a message of the bucket. Its subject must be the bucket's: whoever may create a consumer can have any message delivered anywhere.
+// record reads a message of the bucket. Its subject must be the bucket's: whoever may create a consumer can have any message
+// delivered anywhere.
 func (b *Bucket) record(m *nats.Msg, subject, prefix string) (Record, bool) {
 	key, ok := strings.CutPrefix(subject, prefix+b.name+".")
 	rev, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
@@ -254,7 +256,8 @@ func checkKey(key string) error {
 	return nil
 }
 
-// requestTimeout bounds each request: a stream whose disk failed does not answer at all, nor does one that this user has no right to.
+// requestTimeout bounds each request: a stream whose disk failed does not answer at all, nor does one that this user has no
+// right to.
 const requestTimeout = 5 * time.Second
 
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {

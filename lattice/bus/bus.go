@@ -1,14 +1,15 @@
-// Package bus is the lattice's wire: embedded NATS servers with JetStream (a Hub, and a Leaf in each host that joins it), the identity
-// that their trust rests on, the roles that say who may publish what, how a host joins (Token, ServeEnroll, Enroll), connections, and small
-// revision-checked records (Bucket).
+// Package bus is the lattice's wire: embedded NATS servers with JetStream (a Hub, and a Leaf in each host that joins it), the
+// identity that their trust rests on, the roles that say who may publish what, how a host joins (Token, ServeEnroll, Enroll),
+// connections, and small revision-checked records (Bucket).
 //
 // It knows nothing of actors, links or commands: those are the packages above it. It is the only package that imports nats-server.
 //
 // # Trust
 //
-// An [Identity] is a NATS operator with a system account and one account, the lattice. The lattice account has one scoped signing key
-// for each [Role]: a credential carries no permissions of its own, only a role, and the hub looks up what the role may do. So a stolen role
-// key cannot make a credential of another role, and a change of the table below reaches all credentials at once.
+// An [Identity] is a NATS operator with a system account and one account, the lattice. The lattice account has one scoped
+// signing key for each [Role]: a credential carries no permissions of its own, only a role, and the hub looks up what the role
+// may do. So a stolen role key cannot make a credential of another role, and a change of the table below reaches all credentials
+// at once.
 //
 // # Subjects
 //

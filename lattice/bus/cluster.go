@@ -31,7 +31,8 @@ func (c *ClusterConfig) apply(o *server.Options, id *Identity) error {
 	}
 	addr, err := net.ResolveTCPAddr("tcp", c.Listen)
 	if err != nil || addr.Port == 0 {
-		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address for a cluster of hubs", c.Listen), Hint: "use host:port", Err: err}
+		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address for a cluster of hubs", c.Listen),
+			Hint: "use host:port", Err: err}
 	}
 	name := c.Name
 	if name == "" {
@@ -43,7 +44,8 @@ func (c *ClusterConfig) apply(o *server.Options, id *Identity) error {
 	o.Cluster.TLSConfig.Certificates, o.Cluster.TLSConfig.ClientAuth = []tls.Certificate{cert}, tls.RequireAnyClientCert
 	for _, r := range c.Routes {
 		if _, _, err := net.SplitHostPort(r); err != nil {
-			return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address of a hub", r), Hint: "use host:port", Err: err}
+			return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address of a hub", r),
+				Hint: "use host:port", Err: err}
 		}
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: r})
 	}

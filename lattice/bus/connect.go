@@ -11,9 +11,9 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// Connect connects the user to the hub at url, "nats://127.0.0.1:4222", in at most five seconds or the context's deadline. Later losses of the
-// connection heal by themselves; what is published meanwhile fails. Errors: ErrUnavailable if nobody listens there, ErrDenied if the
-// hub does not take the credential.
+// Connect connects the user to the hub at url, "nats://127.0.0.1:4222", in at most five seconds or the context's deadline. Later
+// losses of the connection heal by themselves; what is published meanwhile fails. Errors: ErrUnavailable if nobody listens
+// there, ErrDenied if the hub does not take the credential.
 func Connect(ctx context.Context, url string, u *User, opts ...nats.Option) (*nats.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, connectError(url, err)

@@ -91,7 +91,8 @@ func (e *Enrollment) open(ctx context.Context) (err error) {
 	if e.watch, err = e.revoked.Watch(ctx, e.cfg.Log, e.followRevocations); err != nil {
 		return err
 	}
-	// A queue, so that of several hubs one answers. The subject ends in ">": NATS does not announce a wider "*" to a leaf that may publish less.
+	// A queue, so that of several hubs one answers. The subject ends in ">": NATS does not announce a wider "*" to a leaf that
+	// may publish less.
 	if _, err = e.nc.ChanQueueSubscribe(enrollPrefix+">", "enroll", e.work); err != nil {
 		return fmt.Errorf("bus: enrolment: %w", err)
 	}
@@ -187,7 +188,8 @@ func (e *Enrollment) join(ctx context.Context, tokenID string, q enrollRequest) 
 	return enrollReply{JWT: signed, Lattice: id.name, Name: m.Name, Labels: m.Labels, Hubs: e.hub.LeafURLs()}, nil
 }
 
-// checkToken reads the token's credential: a proof that whoever asks has its key is that the message came on the subject of its user.
+// checkToken reads the token's credential: a proof that whoever asks has its key is that the message came on the subject of its
+// user.
 func checkToken(id *Identity, tokenID, signed string) (string, invitation, error) {
 	c, err := verifyClaims(signed, id.roles[RoleEnroll])
 	if err != nil && id.retiring[RoleEnroll] != nil {
@@ -225,7 +227,8 @@ func checkProof(tokenID, latticeID string, q enrollRequest) error {
 func (e *Enrollment) spend(ctx context.Context, tokenID, host string) error {
 	_, err := e.used.Create(ctx, tokenID, []byte(host))
 	if errors.Is(err, lattice.ErrConflict) {
-		return &lattice.Error{Kind: lattice.ErrConflict, Msg: "the join token was used already", Hint: "make another one with \"wattle join-token\""}
+		return &lattice.Error{Kind: lattice.ErrConflict, Msg: "the join token was used already",
+			Hint: "make another one with \"wattle join-token\""}
 	}
 	return err
 }

@@ -40,7 +40,8 @@ type HubConfig struct {
 	Name string
 	// Log takes what the NATS server says; discarded unless given.
 	Log *slog.Logger
-	// SyncAlways makes each write wait for the disk. Without it a power cut may lose the last two minutes; the end of the process loses nothing.
+	// SyncAlways makes each write wait for the disk. Without it a power cut may lose the last two minutes; the end of the
+	// process loses nothing.
 	SyncAlways bool
 }
 
@@ -62,8 +63,9 @@ type Hub struct {
 // minFree is how much of the disk must be free for a hub to start.
 const minFree = 16 << 20
 
-// StartHub starts a hub and returns when it serves. The context bounds the start only. Errors: ErrConflict (port in use, store locked by another
-// process), ErrDenied (store unwritable, address public), ErrLimit (disk full), ErrInvalid (address), ErrUnavailable (the rest).
+// StartHub starts a hub and returns when it serves. The context bounds the start only. Errors: ErrConflict (port in use, store
+// locked by another process), ErrDenied (store unwritable, address public), ErrLimit (disk full), ErrInvalid (address),
+// ErrUnavailable (the rest).
 func StartHub(ctx context.Context, cfg HubConfig) (*Hub, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Identity == nil || cfg.Dir == "" {

@@ -74,7 +74,8 @@ func (id *Identity) signAccount() (err error) {
 	return err
 }
 
-// accountClaims is what the hub knows of the lattice: the keys of the roles with their permissions, and which credentials count no more.
+// accountClaims is what the hub knows of the lattice: the keys of the roles with their permissions, and which credentials count
+// no more.
 func (id *Identity) accountClaims(revoked revocations) (*jwt.AccountClaims, string, error) {
 	c := jwt.NewAccountClaims(id.id)
 	c.Name = id.name
@@ -126,8 +127,8 @@ func (id *Identity) signOperator() error {
 	return err
 }
 
-// User makes a new user with a key of its own and a credential of the role. The name is for people. With ttl 0 the credential does not
-// expire; otherwise the hub closes the user's connections when it does.
+// User makes a new user with a key of its own and a credential of the role. The name is for people. With ttl 0 the credential
+// does not expire; otherwise the hub closes the user's connections when it does.
 func (id *Identity) User(role Role, name string, ttl time.Duration) (*User, error) {
 	kp, err := nkeys.CreateUser()
 	if err != nil {

@@ -24,8 +24,8 @@ type Membership struct {
 // joinTimeout bounds a join whose context does not end earlier.
 const joinTimeout = 15 * time.Second
 
-// Enroll joins the lattice that the token is of, with the key of a new host (see NewHostKey) or of one that was a member before. It speaks
-// to the hub as a leaf: what can be reached for this can be reached later. Errors:
+// Enroll joins the lattice that the token is of, with the key of a new host (see NewHostKey) or of one that was a member before.
+// It speaks to the hub as a leaf: what can be reached for this can be reached later. Errors:
 //
 //	ErrConflict     the token was used
 //	ErrDenied       the token has expired, or the hub is not that of the token
@@ -65,7 +65,8 @@ func askJoin(ctx context.Context, leaf *Leaf, t *Token, host *User) (enrollReply
 	}
 	m, err := leaf.nc.RequestWithContext(ctx, enrollPrefix+t.User.ID, q)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return enrollReply{}, &lattice.Error{Kind: lattice.ErrUnavailable, Msg: "the hub does not take in hosts at the moment", Hint: "try again", Err: err}
+		return enrollReply{}, &lattice.Error{Kind: lattice.ErrUnavailable, Msg: "the hub does not take in hosts at the moment",
+			Hint: "try again", Err: err}
 	}
 	if err != nil {
 		return enrollReply{}, &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("the hub does not answer: %v", err),
@@ -82,12 +83,14 @@ func joinError(t *Token, leaf *Leaf, err error) error {
 	}
 	hint := "make another one with \"wattle join-token\""
 	if !time.Now().Before(t.Expires) {
-		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the join token has expired at " + t.Expires.UTC().Format(time.RFC3339), Hint: hint}
+		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the join token has expired at " + t.Expires.UTC().Format(time.RFC3339),
+			Hint: hint}
 	}
 	if leaf.link.saw(refusedPin) {
 		return err
 	}
-	return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the hub does not know the join token: it is revoked, long expired, or another lattice's", Hint: hint}
+	return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the hub does not know the join token: it is revoked, long expired, or another lattice's",
+		Hint: hint}
 }
 
 // mergeHubs is the addresses of the token, which have just worked, and those that the hub knows of itself.

@@ -94,7 +94,8 @@ func (id *Identity) writeTo(dir string) error {
 	return writeSecret(filepath.Join(dir, "name"), []byte(id.name+"\n"))
 }
 
-// LoadIdentity reads what Save wrote. A directory of a version before RoleEnroll gets a key for it. Errors: ErrNotFound if there is none, ErrDenied if others may read it, ErrInvalid if it is damaged.
+// LoadIdentity reads what Save wrote. A directory of a version before RoleEnroll gets a key for it. Errors: ErrNotFound if there
+// is none, ErrDenied if others may read it, ErrInvalid if it is damaged.
 func LoadIdentity(dir string) (*Identity, error) {
 	if err := checkMode(dir); err != nil {
 		return nil, err
@@ -238,7 +239,8 @@ func checkMode(path string) error {
 }
 
 func damaged(path, why string) error {
-	return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%s is damaged: %s", path, why), Hint: "restore it from a backup"}
+	return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%s is damaged: %s", path, why),
+		Hint: "restore it from a backup"}
 }
 
 // fileError says what a file operation's error means to a person.

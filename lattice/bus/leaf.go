@@ -23,18 +23,20 @@ type LeafConfig struct {
 	User *User
 	// Hubs is where a hub may be, as Hub.LeafURLs gives it: tls://host:port or wss://host:port. Up to 16; all are tried in turn.
 	Hubs []string
-	// Pin is the hub's key. Without one the system's certificate authorities decide, as for an existing NATS server; an address of this machine may
-	// then also be plain (nats-leaf://).
+	// Pin is the hub's key. Without one the system's certificate authorities decide, as for an existing NATS server; an address
+	// of this machine may then also be plain (nats-leaf://).
 	Pin Pin
 	// Name of the host, for people; its id unless given.
 	Name string
-	// Dir is where the host's own JetStream keeps its state. It is made on demand, and locked while the leaf runs. Without one there is no JetStream.
+	// Dir is where the host's own JetStream keeps its state. It is made on demand, and locked while the leaf runs. Without one
+	// there is no JetStream.
 	Dir string
 	// SyncAlways as in HubConfig.
 	SyncAlways bool
 	// OnRenew is given the host's new credential each time it has got one, to be saved. It must not call the leaf.
 	OnRenew func(*User)
-	// Watchdog is how long there may be no link, though a hub's port answers, before the link is set up anew; a minute unless given.
+	// Watchdog is how long there may be no link, though a hub's port answers, before the link is set up anew; a minute unless
+	// given.
 	Watchdog time.Duration
 	// Log takes what happens to the link; discarded unless given.
 	Log *slog.Logger
@@ -42,8 +44,8 @@ type LeafConfig struct {
 	once bool // give up at the first refusal: for a join, where somebody waits
 }
 
-// Leaf is the host's own NATS server, joined to a hub when one can be reached. What runs in the host speaks to it through Connect and does not
-// notice whether there is a hub, except that others do not answer. Its JetStream domain is the host's id.
+// Leaf is the host's own NATS server, joined to a hub when one can be reached. What runs in the host speaks to it through
+// Connect and does not notice whether there is a hub, except that others do not answer. Its JetStream domain is the host's id.
 type Leaf struct {
 	cfg     LeafConfig
 	lock    *flock.Flock // nil without Dir
@@ -66,8 +68,9 @@ type Leaf struct {
 
 const maxHubs = 16
 
-// StartLeaf starts a leaf and returns when the local server serves, whether or not a hub can be reached: see WaitUp. The context bounds the start
-// only. Errors: ErrInvalid (hubs), ErrDenied (plain connection, store), ErrConflict (store locked), ErrLimit (disk full), ErrUnavailable.
+// StartLeaf starts a leaf and returns when the local server serves, whether or not a hub can be reached: see WaitUp. The context
+// bounds the start only. Errors: ErrInvalid (hubs), ErrDenied (plain connection, store), ErrConflict (store locked), ErrLimit
+// (disk full), ErrUnavailable.
 func StartLeaf(ctx context.Context, cfg LeafConfig) (*Leaf, error) {
 	if cfg.User == nil {
 		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: "a leaf needs a credential", Hint: "join the lattice first"}
@@ -131,7 +134,8 @@ func (l *Leaf) open(ctx context.Context) error {
 // parseHubs sorts the addresses into those of leaf ports and those of websocket ports, of which the group of the first comes first.
 func parseHubs(hubs []string, pin Pin) (groups [][]*url.URL, err error) {
 	bad := func(h, why string) error {
-		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address of a hub: %s", h, why), Hint: "use tls://host:port or wss://host:port"}
+		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.100q is no address of a hub: %s", h, why),
+			Hint: "use tls://host:port or wss://host:port"}
 	}
 	if len(hubs) == 0 || len(hubs) > maxHubs {
 		return nil, bad("", fmt.Sprintf("a leaf needs 1 to %d addresses", maxHubs))
@@ -149,7 +153,8 @@ func parseHubs(hubs []string, pin Pin) (groups [][]*url.URL, err error) {
 			ws = true
 		case "nats-leaf", "ws":
 			if ip := net.ParseIP(u.Hostname()); !pin.IsZero() || ip == nil || !ip.IsLoopback() {
-				return nil, &lattice.Error{Kind: lattice.ErrDenied, Msg: h + " would go over the network in plain text", Hint: "use tls:// or wss://"}
+				return nil, &lattice.Error{Kind: lattice.ErrDenied, Msg: h + " would go over the network in plain text",
+					Hint: "use tls:// or wss://"}
 			}
 			ws = u.Scheme == "ws"
 		default:

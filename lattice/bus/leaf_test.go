@@ -62,7 +62,8 @@ func TestHostsReachEachOther(t *testing.T) {
 	}
 }
 
-// TestLeafMayDoWhatTheTableSays probes the rights of a host over a real link: what it may is answered, what it may not reaches nobody.
+// TestLeafMayDoWhatTheTableSays probes the rights of a host over a real link: what it may is answered, what it may not reaches
+// nobody.
 func TestLeafMayDoWhatTheTableSays(t *testing.T) {
 	l := latticetest.Hub(t)
 	ctx := latticetest.Context(t)
@@ -81,7 +82,8 @@ func TestLeafMayDoWhatTheTableSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc := a.Conn()
-	// Each message is followed by one that is allowed: messages of one connection stay in order, so when that is here, the one before is not coming.
+	// Each message is followed by one that is allowed: messages of one connection stay in order, so when that is here, the one
+	// before is not coming.
 	published := func(subject string) (got bool) {
 		if err := errors.Join(nc.Publish(subject, []byte("probe")), nc.Publish("hb."+a.ID(), []byte("end "+subject))); err != nil {
 			t.Fatal(err)

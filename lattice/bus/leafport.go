@@ -21,7 +21,8 @@ func (h *Hub) listenForLeaves(o *server.Options, cfg HubConfig, ports hubPorts) 
 	}
 	h.pin = pin
 	conf := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}
-	// The websocket port hands leaves to the leaf part of the server, which works only if that listens: then on loopback, and nobody is told.
+	// The websocket port hands leaves to the leaf part of the server, which works only if that listens: then on loopback, and
+	// nobody is told.
 	leaf := ports.leaf
 	if leaf == nil {
 		leaf = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: server.RANDOM_PORT}

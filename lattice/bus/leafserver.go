@@ -20,8 +20,8 @@ const (
 	accountFile       = "account"
 )
 
-// openStore locks the leaf's directory and reads the name of its local account, which must be hard to guess: a hub drops the link of whoever has the same
-// server and account name as a newcomer. It is kept, since JetStream keeps its state under it.
+// openStore locks the leaf's directory and reads the name of its local account, which must be hard to guess: a hub drops the
+// link of whoever has the same server and account name as a newcomer. It is kept, since JetStream keeps its state under it.
 func (l *Leaf) openStore() (err error) {
 	if l.cfg.Dir == "" {
 		l.account, err = randomName()
@@ -94,8 +94,8 @@ func (l *Leaf) enableStore(srv *server.Server) error {
 	return nil
 }
 
-// options are made anew for each use: a running server owns those that it was given. User and account stay the same objects as long as the server runs: if a
-// reload finds others, it makes all local connections new.
+// options are made anew for each use: a running server owns those that it was given. User and account stay the same objects as
+// long as the server runs: if a reload finds others, it makes all local connections new.
 func (l *Leaf) options(hubs []*url.URL) *server.Options {
 	o := &server.Options{
 		ServerName: l.ID(), DontListen: true, NoSigs: true, MaxPayload: MaxPayload, PingInterval: pingInterval, MaxPingsOut: maxPingsOut,
@@ -131,8 +131,8 @@ func (l *Leaf) sign(nonce []byte) (string, []byte, error) {
 	return u.JWT, sig, err
 }
 
-// solicit makes the running server drop its link and connect to these hubs; to none if there are none. The library compares functions when a remote is
-// changed, and never finds them equal; so the remote is taken away, and then given back.
+// solicit makes the running server drop its link and connect to these hubs; to none if there are none. The library compares
+// functions when a remote is changed, and never finds them equal; so the remote is taken away, and then given back.
 func (l *Leaf) solicit(hubs []*url.URL) error {
 	srv := l.server.Load()
 	if err := srv.ReloadOptions(l.options(nil)); err != nil || len(hubs) == 0 {

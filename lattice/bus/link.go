@@ -14,8 +14,8 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// link watches and mends a leaf's link to its hub. One goroutine runs it, woken by what the server logs (a hint that something changed; what
-// is true is asked from the server), by answers of the hub, and by time.
+// link watches and mends a leaf's link to its hub. One goroutine runs it, woken by what the server logs (a hint that something
+// changed; what is true is asked from the server), by answers of the hub, and by time.
 type link struct {
 	leaf    *Leaf
 	hint    chan struct{}
@@ -231,8 +231,8 @@ func (k *link) lookUnlinked(ctx context.Context, now time.Time) {
 	}
 }
 
-// mend does more and more: connects by the other port, connects anew, restarts the local server. If no port answers there is nothing to mend but
-// the choice of the port.
+// mend does more and more: connects by the other port, connects anew, restarts the local server. If no port answers there is
+// nothing to mend but the choice of the port.
 func (k *link) mend(ctx context.Context, answers bool) {
 	if !k.linked.IsZero() || k.stopped {
 		return

@@ -12,8 +12,8 @@ type LinkState struct {
 	Up    bool          // messages pass both ways
 	Since time.Time     // when Up changed last
 	RTT   time.Duration // of the last question to the hub; 0 if none was answered yet
-	// Err is why there is no link, nil while that is unknown. ErrUnavailable: no hub answers. ErrDenied: the hub does not take the credential, or
-	// it is another hub. ErrConflict: another host uses the same identity.
+	// Err is why there is no link, nil while that is unknown. ErrUnavailable: no hub answers. ErrDenied: the hub does not take
+	// the credential, or it is another hub. ErrConflict: another host uses the same identity.
 	Err error
 	// Stopped says that the leaf has given up: the credential is revoked or has expired. What is local goes on; to join again takes
 	// another leaf with a new credential.
@@ -42,8 +42,8 @@ func (l *Leaf) isUp() bool {
 // RTT is how long the last question to the hub took, there and back; 0 if none was answered yet.
 func (l *Leaf) RTT() time.Duration { return l.State().RTT }
 
-// OnLink calls fn each time the link comes up or is lost, and at once if it is up. Calls come one at a time from a goroutine of the leaf; fn must return
-// soon and must not shut the leaf down. The function returned ends the calls.
+// OnLink calls fn each time the link comes up or is lost, and at once if it is up. Calls come one at a time from a goroutine of
+// the leaf; fn must return soon and must not shut the leaf down. The function returned ends the calls.
 func (l *Leaf) OnLink(fn func(up bool)) (remove func()) {
 	l.mu.Lock()
 	l.nextID++
@@ -60,7 +60,8 @@ func (l *Leaf) OnLink(fn func(up bool)) (remove func()) {
 	}
 }
 
-// WaitUp waits until the link is up. It fails when the context ends, with the reason that is known then, and when the leaf gives up.
+// WaitUp waits until the link is up. It fails when the context ends, with the reason that is known then, and when the leaf gives
+// up.
 func (l *Leaf) WaitUp(ctx context.Context) error {
 	for {
 		l.mu.Lock()

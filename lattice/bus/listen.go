@@ -15,8 +15,8 @@ import (
 // hubPorts is where a hub listens; nil where it does not.
 type hubPorts struct{ client, leaf, websocket *net.TCPAddr }
 
-// checkPorts resolves the addresses and tries them, so that a port in use is found before anything is started. (Between this and the server's own
-// listen somebody else may take the port: then the server's message is reported.)
+// checkPorts resolves the addresses and tries them, so that a port in use is found before anything is started. (Between this and
+// the server's own listen somebody else may take the port: then the server's message is reported.)
 func checkPorts(ctx context.Context, cfg HubConfig) (p hubPorts, err error) {
 	if p.client, err = checkListen(ctx, cfg.Listen, cfg.Public, false); err != nil {
 		return p, err

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// serverLog passes the NATS server's messages on: notices as debug, warnings and errors as warnings. The first fatal message is kept: the
-// server would exit on it, we report it from StartHub.
+// serverLog passes the NATS server's messages on: notices as debug, warnings and errors as warnings. The first fatal message is
+// kept: the server would exit on it, we report it from StartHub.
 type serverLog struct {
 	log   *slog.Logger
 	fatal atomic.Pointer[string]

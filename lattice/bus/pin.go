@@ -16,8 +16,8 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// Pin is the SHA-256 of a TLS certificate's public key (SubjectPublicKeyInfo, RFC 5280 §4.1.2.7). Hosts know their hub by it, so the hub
-// needs no certificate authority, and a host whose clock is wrong can join.
+// Pin is the SHA-256 of a TLS certificate's public key (SubjectPublicKeyInfo, RFC 5280 §4.1.2.7). Hosts know their hub by it, so
+// the hub needs no certificate authority, and a host whose clock is wrong can join.
 type Pin [sha256.Size]byte
 
 // String is the pin in hexadecimal, 64 characters.
@@ -30,7 +30,8 @@ func (p Pin) IsZero() bool { return p == Pin{} }
 func ParsePin(s string) (Pin, error) {
 	var p Pin
 	if b, err := hex.DecodeString(s); err != nil || copy(p[:], b) != len(p) || len(b) != len(p) {
-		return Pin{}, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.80q is no pin", s), Hint: "a pin has 64 hexadecimal digits"}
+		return Pin{}, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.80q is no pin", s),
+			Hint: "a pin has 64 hexadecimal digits"}
 	}
 	return p, nil
 }
@@ -56,8 +57,8 @@ func pinnedTLS(pin Pin, wrong func()) *tls.Config {
 	}
 }
 
-// certificate is what the hub shows. Its key is derived from the operator's, so that all hubs of one identity have the same pin, wherever they run and
-// whatever became of their directories. It is for all time and for any name: the pin is what counts.
+// certificate is what the hub shows. Its key is derived from the operator's, so that all hubs of one identity have the same pin,
+// wherever they run and whatever became of their directories. It is for all time and for any name: the pin is what counts.
 func (id *Identity) certificate() (tls.Certificate, Pin, error) {
 	seed, err := id.operator.Seed()
 	if err != nil {

@@ -55,13 +55,16 @@ func (k *link) refused(now time.Time) error {
 	switch {
 	case seen[refusedRevoked] > 0:
 		k.giveUp()
-		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the lattice has revoked this host's credential", Hint: "join again with a new token"}
+		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the lattice has revoked this host's credential",
+			Hint: "join again with a new token"}
 	case seen[refusedAuth]+seen[refusedExpired] > 0 && u.expired(now):
 		k.giveUp()
-		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "this host's credential has expired", Hint: "join again with a new token"}
+		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "this host's credential has expired",
+			Hint: "join again with a new token"}
 	case seen[refusedExpired] > 0 && seen[refusedAuth] > 0: // the hub ended the link when the credential did, and there was none newer
 		k.giveUp()
-		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "this host's credential has expired by the hub's clock", Hint: "join again with a new token"}
+		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "this host's credential has expired by the hub's clock",
+			Hint: "join again with a new token"}
 	case seen[refusedAuth] >= restAfter:
 		k.rest(now)
 		return &lattice.Error{Kind: lattice.ErrDenied, Msg: "the hub does not take this host's credential",
@@ -109,8 +112,8 @@ func hubList(groups [][]*url.URL) string {
 	return strings.Join(all, ", ")
 }
 
-// leafLog is the log of a leaf's server. All of it is detail (what matters the leaf says itself), but it is also how the leaf hears what
-// a hub has against it: the server keeps that to itself.
+// leafLog is the log of a leaf's server. All of it is detail (what matters the leaf says itself), but it is also how the leaf
+// hears what a hub has against it: the server keeps that to itself.
 type leafLog struct {
 	serverLog
 	link *link

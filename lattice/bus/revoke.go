@@ -45,13 +45,15 @@ func (r revocations) save(dir string) error {
 	return replaceSecret(filepath.Join(dir, revokedFile), b)
 }
 
-// Revoke makes every credential that the user was given until now worthless, for good: connections that use one end within milliseconds, also after a
-// restart of the hub. Credentials issued later count: a host can be invited again. It concerns this hub; Enrollment.Revoke concerns all of a cluster.
+// Revoke makes every credential that the user was given until now worthless, for good: connections that use one end within
+// milliseconds, also after a restart of the hub. Credentials issued later count: a host can be invited again. It concerns this
+// hub; Enrollment.Revoke concerns all of a cluster.
 func (h *Hub) Revoke(userID string) error { return h.revokeUntil(userID, time.Now().Unix()) }
 
 func (h *Hub) revokeUntil(userID string, at int64) error {
 	if !lattice.IsHostID(userID) {
-		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.80q is no id of a user", userID), Hint: "an id has 56 characters and starts with U"}
+		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("%.80q is no id of a user", userID),
+			Hint: "an id has 56 characters and starts with U"}
 	}
 	h.trust.Lock()
 	defer h.trust.Unlock()

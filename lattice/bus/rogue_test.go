@@ -177,7 +177,8 @@ func TestRogueLeafGetsNothing(t *testing.T) {
 	}
 }
 
-// TestRogueLeafCannotTakeAVictimsPlace names itself like the victim. The victim's local account name, which it would have to know, is random.
+// TestRogueLeafCannotTakeAVictimsPlace names itself like the victim. The victim's local account name, which it would have to
+// know, is random.
 func TestRogueLeafCannotTakeAVictimsPlace(t *testing.T) {
 	l := latticetest.Hub(t)
 	victim := l.Leaf("victim")

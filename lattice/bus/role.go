@@ -13,7 +13,8 @@ type Role string
 //
 //	role     may publish                              may subscribe                     may connect
 //	host     invocations from itself, its telemetry,  invocations and commands to       as a leaf, in process
-//	         reads of links, place, trust             itself, auc, kvup
+//	         its inventory, reads of links, place,    itself, auc, kvup
+//	         trust, inv, members
 //	admin    commands, module uploads, reads          telemetry, kvup                   as a client, in process
 //	view     inventory questions, reads               telemetry, kvup                   as a client, in process
 //	service  everything                               everything                        in process only
@@ -89,7 +90,8 @@ func reads(buckets ...string) (subjects []string) {
 	return subjects
 }
 
-// api is the subjects of the hub's JetStream API, twice: a leaf checks $JS.hub.API, but the hub maps that to $JS.API before it checks its own clients.
+// api is the subjects of the hub's JetStream API, twice: a leaf checks $JS.hub.API, but the hub maps that to $JS.API before it
+// checks its own clients.
 func api(verbs ...string) (subjects []string) {
 	for _, v := range verbs {
 		subjects = append(subjects, APIPrefix+v, "$JS.API."+v)

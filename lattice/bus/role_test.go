@@ -88,8 +88,8 @@ func TestRolesMayDoWhatTheTableSays(t *testing.T) {
 	}
 }
 
-// allowed reports whether the hub took what was sent after the error before. It answers in order, so when the flush is back, a refusal is here.
-// (Subjects of JetStream's API are mapped before they are checked, so the refusal may name another one.)
+// allowed reports whether the hub took what was sent after the error before. It answers in order, so when the flush is back, a
+// refusal is here. (Subjects of JetStream's API are mapped before they are checked, so the refusal may name another one.)
 func allowed(t *testing.T, nc *nats.Conn, before error) bool {
 	t.Helper()
 	if err := nc.FlushWithContext(latticetest.Context(t)); err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// Rotate gives the role a new signing key in the identity saved in dir, and returns the identity as it is then. Credentials that the old key signed
-// count until Retire; hosts renew theirs with the new key by themselves. A running hub learns of it by Trust. ErrConflict if a
-// key of the role is retiring already.
+// Rotate gives the role a new signing key in the identity saved in dir, and returns the identity as it is then. Credentials that
+// the old key signed count until Retire; hosts renew theirs with the new key by themselves. A running hub learns of it by Trust.
+// ErrConflict if a key of the role is retiring already.
 func Rotate(dir string, role Role) (*Identity, error) {
 	id, err := LoadIdentity(dir)
 	if err != nil {
@@ -24,7 +24,8 @@ func Rotate(dir string, role Role) (*Identity, error) {
 		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: fmt.Sprintf("there is no role %.40q", string(role))}
 	}
 	if id.retiring[role] != nil {
-		return nil, &lattice.Error{Kind: lattice.ErrConflict, Msg: fmt.Sprintf("an older key of role %s still counts", role), Hint: "retire it first"}
+		return nil, &lattice.Error{Kind: lattice.ErrConflict, Msg: fmt.Sprintf("an older key of role %s still counts", role),
+			Hint: "retire it first"}
 	}
 	kp, err := nkeys.CreateAccount()
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// Token is an invitation: who holds it may have one host join the lattice, once, until it expires. It is a credential of RoleEnroll,
-// which can do nothing else, with what a host must know of the hub. Name and labels are signed with it: the host cannot choose others.
+// Token is an invitation: who holds it may have one host join the lattice, once, until it expires. It is a credential of
+// RoleEnroll, which can do nothing else, with what a host must know of the hub. Name and labels are signed with it: the host
+// cannot choose others.
 type Token struct {
 	User    *User             // the credential
 	Hubs    []string          // where the hub is, see LeafConfig
@@ -45,8 +46,8 @@ const (
 	MaxTokenTTL = 7 * 24 * time.Hour
 
 	defaultTokenTTL = 15 * time.Minute
-	// politeFor is how much longer the credential of a token gets as far as the hub's enrolment, so that it can say that it has expired: NATS
-	// itself says nothing.
+	// politeFor is how much longer the credential of a token gets as far as the hub's enrolment, so that it can say that it has
+	// expired: NATS itself says nothing.
 	politeFor = 24 * time.Hour
 	maxLabels = 16
 	maxLabel  = 63
@@ -191,8 +192,9 @@ func (t *Token) bytes() []byte {
 	return append(b, sum[:checksumLen]...)
 }
 
-// ParseToken reads a token's text, of either form; white space around it and line breaks within do not matter. ErrInvalid says whether it is no token at all,
-// was damaged on the way, or is of a later version. Whether it is expired, used or revoked the hub decides.
+// ParseToken reads a token's text, of either form; white space around it and line breaks within do not matter. ErrInvalid says
+// whether it is no token at all, was damaged on the way, or is of a later version. Whether it is expired, used or revoked the
+// hub decides.
 func ParseToken(s string) (*Token, error) {
 	bad := func(msg, hint string) (*Token, error) {
 		return nil, &lattice.Error{Kind: lattice.ErrInvalid, Msg: msg, Hint: hint}

@@ -21,8 +21,8 @@ import (
 //	32 bytes         pin
 //	the rest         addresses of the hubs, joined by commas
 //
-// The header of the JWT is always jwtHeader. In the payload, runs of base32 (keys and the JWT's id) are bytes: 1 and 33 bytes for an nkey, whose
-// checksum is left out; 2 and 32 bytes for a hash.
+// The header of the JWT is always jwtHeader. In the payload, runs of base32 (keys and the JWT's id) are bytes: 1 and 33 bytes
+// for an nkey, whose checksum is left out; 2 and 32 bytes for a hash.
 const (
 	jwtHeader   = `{"typ":"JWT","alg":"ed25519-nkey"}`
 	squeezedKey = 1
@@ -60,7 +60,8 @@ func packToken(t *Token) []byte {
 }
 
 func unpackToken(body []byte) (*Token, error) {
-	bad := &lattice.Error{Kind: lattice.ErrInvalid, Msg: "this join token makes no sense", Hint: "it may be of another version of wattle"}
+	bad := &lattice.Error{Kind: lattice.ErrInvalid, Msg: "this join token makes no sense",
+		Hint: "it may be of another version of wattle"}
 	r := flate.NewReaderDict(bytes.NewReader(body), tokenDictionary())
 	defer r.Close()
 	b, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))

@@ -39,7 +39,8 @@ func (u *User) Creds() ([]byte, error) {
 	return fmt.Appendf(nil, credsForm, u.JWT, seed), nil
 }
 
-// credsForm is the form of a .creds file. (The library's own writer decodes the JWT first, and its decoder is not for hostile input.)
+// credsForm is the form of a .creds file. (The library's own writer decodes the JWT first, and its decoder is not for hostile
+// input.)
 const credsForm = `-----BEGIN NATS USER JWT-----
 %s
 ------END NATS USER JWT------
@@ -60,8 +61,8 @@ func (u *User) options() []nats.Option {
 	return append(u.common(), nats.UserJWT(func() (string, error) { return u.JWT, nil }, u.Sign))
 }
 
-// common are those of every connection of the user. What happens on the connection is not printed (nats.go's default handler would).
-// Nothing is buffered while disconnected: a command must not be carried out minutes later.
+// common are those of every connection of the user. What happens on the connection is not printed (nats.go's default handler
+// would). Nothing is buffered while disconnected: a command must not be carried out minutes later.
 func (u *User) common() []nats.Option {
 	return []nats.Option{
 		nats.CustomInboxPrefix(ReplyPrefix + "." + u.ID),
@@ -77,7 +78,8 @@ const maxCreds = 16 << 10
 // ParseCreds reads a credential of the form that Creds gives, at most 16 KiB. Whether it is any good the hub decides.
 func ParseCreds(b []byte) (*User, error) {
 	bad := func(why string) error {
-		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: "this is no credential: " + why, Hint: "make one with the lattice's identity"}
+		return &lattice.Error{Kind: lattice.ErrInvalid, Msg: "this is no credential: " + why,
+			Hint: "make one with the lattice's identity"}
 	}
 	if len(b) > maxCreds {
 		return nil, bad("it has more than 16 KiB")

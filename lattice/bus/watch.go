@@ -10,8 +10,8 @@ import (
 	"github.com/wattle-io/wattle/lattice"
 )
 
-// Watcher tells of each change of a bucket. It takes a snapshot and then live updates; after each loss of the connection, of a message, and
-// once a minute in any case, a snapshot again. What a snapshot lacks stays: only a marker deletes.
+// Watcher tells of each change of a bucket. It takes a snapshot and then live updates; after each loss of the connection, of a
+// message, and once a minute in any case, a snapshot again. What a snapshot lacks stays: only a marker deletes.
 type Watcher struct {
 	bucket *Bucket
 	log    *slog.Logger
@@ -38,8 +38,9 @@ const (
 	retryMost   = 5 * time.Second
 )
 
-// Watch calls fn with all that is there, if anything, and returns; from then on it calls fn with what changed, in order. Calls come one at a
-// time, the later ones from a goroutine that ends with Close. They must not call Close or Await. The context bounds the first snapshot only.
+// Watch calls fn with all that is there, if anything, and returns; from then on it calls fn with what changed, in order. Calls
+// come one at a time, the later ones from a goroutine that ends with Close. They must not call Close or Await. The context
+// bounds the first snapshot only.
 func (b *Bucket) Watch(ctx context.Context, log *slog.Logger, fn func([]Record)) (*Watcher, error) {
 	w, err := b.watcher(log, fn)
 	if err != nil {
@@ -64,7 +65,8 @@ func (b *Bucket) Follow(log *slog.Logger, fn func([]Record)) (*Watcher, error) {
 	return w, nil
 }
 
-// watcher listens, and is not started. Connections to a leaf are told there when the link to the hub is back: updates may have been missed then.
+// watcher listens, and is not started. Connections to a leaf are told there when the link to the hub is back: updates may have
+// been missed then.
 func (b *Bucket) watcher(log *slog.Logger, fn func([]Record)) (w *Watcher, err error) {
 	w = &Watcher{bucket: b, log: log, fn: fn, live: make(chan *nats.Msg, 4096), again: make(chan struct{}, 1),
 		done: make(chan struct{}), seen: make(map[string]uint64), changed: make(chan struct{})}
@@ -206,7 +208,8 @@ func (w *Watcher) snapshot(ctx context.Context) error {
 	for _, r := range all {
 		newest = max(newest, r.Revision)
 	}
-	// The newest record of a bucket never goes away, so a snapshot without it is of another bucket: restored from a backup, or made anew.
+	// The newest record of a bucket never goes away, so a snapshot without it is of another bucket: restored from a backup, or
+	// made anew.
 	if newest < w.newest {
 		w.log.Warn("bucket went back in time: taking what it has now, keeping what it lacks", "bucket", w.bucket.name, "revision", newest, "seen", w.newest)
 		w.mu.Lock()

@@ -1,7 +1,8 @@
-// Package latticetest gives tests a real lattice: an embedded hub in a temporary directory, connections of each role, and hosts that join as leaves
-// through a proxy that can break the way between them. It fakes nothing.
+// Package latticetest gives tests a real lattice: an embedded hub in a temporary directory, connections of each role, and hosts
+// that join as leaves through a proxy that can break the way between them. It fakes nothing.
 //
-// When a test ends, the connections are closed, leaves and hub are shut down, and the test fails if goroutines that it started are left.
+// When a test ends, the connections are closed, leaves and hub are shut down, and the test fails if goroutines that it started
+// are left.
 package latticetest
 
 import (
@@ -90,8 +91,8 @@ func (l *Lattice) Stop() {
 	}
 }
 
-// Restart shuts the hub down and starts it again with its state, at the same addresses. Connections by TCP and leaves come back; connections in the
-// hub's process do not.
+// Restart shuts the hub down and starts it again with its state, at the same addresses. Connections by TCP and leaves come back;
+// connections in the hub's process do not.
 func (l *Lattice) Restart() {
 	l.t.Helper()
 	l.Stop()
@@ -190,8 +191,9 @@ func FreePort(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// NoLeaks fails the test if, at its end and after all later cleanups, goroutines are left that it started. It tells them by a profiler label, which
-// they inherit; so it may be used in parallel tests. (The NATS server sets labels of its own, so its goroutines do not count.)
+// NoLeaks fails the test if, at its end and after all later cleanups, goroutines are left that it started. It tells them by a
+// profiler label, which they inherit; so it may be used in parallel tests. (The NATS server sets labels of its own, so its
+// goroutines do not count.)
 func NoLeaks(t testing.TB) {
 	name := fmt.Sprintf("%s@%d", t.Name(), time.Now().UnixNano()) // several may be under way in one test
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("latticetest", name)))
@@ -207,7 +209,8 @@ func NoLeaks(t testing.TB) {
 	})
 }
 
-// upstreamLeak is a goroutine of nats.go v1.55.0 that waits for ever on a nil channel if an object store's Put ends before it was first scheduled.
+// upstreamLeak is a goroutine of nats.go v1.55.0 that waits for ever on a nil channel if an object store's Put ends before it
+// was first scheduled.
 const upstreamLeak = "resetPendingAcksOnReconnect"
 
 // labelled is the stacks of the goroutines with the label.
