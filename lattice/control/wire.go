@@ -15,8 +15,8 @@ import (
 
 // Sizes and times of the API.
 const (
-	// MaxRequest is the most bytes of a request's JSON.
-	MaxRequest = 512 << 10
+	// MaxRequest is the most bytes of a request's JSON. With its envelope it stays below bus.MaxMessage.
+	MaxRequest = 480 << 10
 	// MaxReply is the most bytes of an answer's JSON; a larger one becomes ErrLimit.
 	MaxReply = 960 << 10
 	// MaxTimeout is the longest that a command may take.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
 	"github.com/wattle-io/wattle/lattice"
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/envelope"
@@ -131,22 +133,77 @@ func TestHubCannotChangeWhomAHostTrusts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, value := range [][]byte{before.Value, []byte(`{"lattice":"x"}`), signed} { // an older one, one that is not signed, one by a host
-		if _, err := bucket.Put(ctx, "roles", value, 0); err != nil {
+	for _, value := range [][]byte{before.Value, []byte(`{"lattice":"x"}`), signed, consistent(t, trust.Lattice)} { // an older one, one that is not signed, one by a host
+		rev, err := bucket.Put(ctx, "roles", value, 0)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if err := k.Await(ctx, rev); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(k.Trust().Roles[bus.RoleAdmin]); n != 2 {
+			t.Fatalf("it trusts %+v after %.200q", k.Trust(), value)
 		}
 	}
 	last := trust.With(map[bus.Role][]string{bus.RoleAdmin: {"ALAST", "AEVIL"}})
 	if err := last.Publish(ctx, service, admin); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[int]bool{}
-	latticetest.WaitFor(t, "the administrator's version", func() bool {
-		n := len(k.Trust().Roles[bus.RoleAdmin])
-		seen[n] = true
-		return n == 3
-	})
-	if seen[0] || seen[1] {
-		t.Errorf("it trusted what nobody signed, or went back: %v", seen)
+	latticetest.WaitFor(t, "the administrator's version", func() bool { return len(k.Trust().Roles[bus.RoleAdmin]) == 3 })
+
+	stranger, err := bus.NewIdentity("stranger")
+	if err != nil {
+		t.Fatal(err)
 	}
+	other, err := stranger.User(bus.RoleHost, "pi", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := envelope.Keep(ctx, l.ConnAs(u), other, filepath.Join(t.TempDir(), "trust.json"), latticetest.Log(t)); !errors.Is(err, envelope.ErrForeign) {
+		t.Errorf("a host of another lattice: %v", err)
+	}
+}
+
+// consistent is a trust of that lattice that somebody made up, with keys of his own, and signed with one of them.
+func consistent(t *testing.T, id string) []byte {
+	t.Helper()
+	key, err := nkeys.CreateAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, err := key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	userID, err := user.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jwt.NewUserClaims(userID)
+	c.IssuerAccount = id
+	token, err := c.Encode(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := user.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds, err := jwt.FormatUserConfig(token, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := bus.ParseCreds(creds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := envelope.Seal(u, "trust/roles", 0, 0, []byte(`{"lattice":"`+id+`","roles":{"admin":["`+pub+`"]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }

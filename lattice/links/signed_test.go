@@ -206,6 +206,35 @@ func TestOnlyOneOfManyConcurrentCreatesOfARevisionWins(t *testing.T) {
 	}
 }
 
+// Of several who put a link that was not there, each gets a revision of its own, and the store keeps the last.
+func TestConcurrentFirstPutsGetRevisionsOfTheirOwn(t *testing.T) {
+	l := latticetest.Hub(t)
+	s, ctx := open(t, l), latticetest.Context(t)
+	for round := range 5 {
+		mine := good()
+		mine.Name = fmt.Sprint("n", round)
+		stored := make([]lattice.Link, 8)
+		var wg sync.WaitGroup
+		for i := range stored {
+			wg.Go(func() {
+				var err error
+				if stored[i], err = s.Put(ctx, mine); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		seen, last := make(map[uint64]bool), uint64(0)
+		for _, l := range stored {
+			seen[l.Revision] = true
+			last = max(last, l.Revision)
+		}
+		if got, err := s.Get(ctx, mine.Key()); err != nil || got.Revision != last || len(seen) != len(stored) {
+			t.Errorf("%d revisions of %d, the last is %d, stored is %+v, %v", len(seen), len(stored), last, got, err)
+		}
+	}
+}
+
 func TestAwaitEndsWithTheChangeTheContextOrTheTable(t *testing.T) {
 	l := latticetest.Hub(t)
 	s, ctx := open(t, l), latticetest.Context(t)
