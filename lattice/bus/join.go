@@ -24,6 +24,9 @@ type Membership struct {
 // joinTimeout bounds a join whose context does not end earlier.
 const joinTimeout = 15 * time.Second
 
+// interestTimeout is how long it may take until a new link knows that the hub takes in hosts.
+const interestTimeout = 3 * time.Second
+
 // Enroll joins the lattice that the token is of, with the key of a new host (see NewHostKey) or of one that was a member before.
 // It speaks to the hub as a leaf: what can be reached for this can be reached later. Errors:
 //
@@ -64,6 +67,14 @@ func askJoin(ctx context.Context, leaf *Leaf, t *Token, host *User) (enrollReply
 		return enrollReply{}, fmt.Errorf("bus: join: %w", err)
 	}
 	m, err := leaf.nc.RequestWithContext(ctx, enrollPrefix+t.User.ID, q)
+	for end := time.Now().Add(interestTimeout); errors.Is(err, nats.ErrNoResponders) && time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return enrollReply{}, unreachable(hubList(leaf.groups), ctx.Err())
+		case <-time.After(retryFirst):
+		}
+		m, err = leaf.nc.RequestWithContext(ctx, enrollPrefix+t.User.ID, q) // nobody has seen the one before
+	}
 	if errors.Is(err, nats.ErrNoResponders) {
 		return enrollReply{}, &lattice.Error{Kind: lattice.ErrUnavailable, Msg: "the hub does not take in hosts at the moment",
 			Hint: "try again", Err: err}
