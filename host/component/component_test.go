@@ -293,6 +293,26 @@ func TestAResourceThatAComponentDefinesIsItsOwn(t *testing.T) {
 	}
 }
 
+// TestACommandOfAForeignToolchain plans what clang and wit-component make of a C program: the module, the adapter of preview 1, a shim
+// and its fix-up, and 19 functions of WASI, which must be those of the contracts.
+func TestACommandOfAForeignToolchain(t *testing.T) {
+	wasm, err := os.ReadFile("testdata/hello-c.component.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := FromComponent(wasm, wit.Contracts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Instances) != 4 || len(p.Imports) != 19 || len(p.Missing) != 0 {
+		t.Errorf("%d core instances, %d imports, missing %v", len(p.Instances), len(p.Imports), p.Missing)
+	}
+	if len(p.Exports) != 1 || !strings.HasPrefix(p.Exports[0].Interface, "wasi:cli/run@0.2.") || p.Exports[0].Name != "run" {
+		t.Errorf("exports %+v", p.Exports)
+	}
+	checkNumbers(t, p)
+}
+
 func FuzzFromComponent(f *testing.F) {
 	for _, c := range commands(f) {
 		f.Add(c.Wasm)
