@@ -185,6 +185,7 @@ func (c *Client) put(k *outCall) {
 // chunk is memory for a frame with a chunk.
 func (c *Client) chunk() *[]byte {
 	if b, ok := c.chunks.Get().(*[]byte); ok {
+		*b = (*b)[:0]
 		return b
 	}
 	b := make([]byte, 0, 2+tokenLen+chunk)

@@ -216,6 +216,7 @@ func (s *Server) guarded(ctx context.Context, src string, inv lattice.Invocation
 // chunk is memory for a frame with a chunk.
 func (s *Server) chunk() *[]byte {
 	if b, ok := s.chunks.Get().(*[]byte); ok {
+		*b = (*b)[:0]
 		return b
 	}
 	b := make([]byte, 0, 3+chunk)

@@ -152,6 +152,27 @@ func (s *hashSink) Head([]byte) error           { return nil }
 func (s *hashSink) Write(p []byte) (int, error) { return s.hash.Write(p) }
 func (s *hashSink) Flush() error                { return nil }
 
+func TestMemoryOfOneCallIsNotSeenByTheNext(t *testing.T) {
+	p := newPair(t, func(ctx context.Context, src string, inv lattice.Invocation) (lattice.Reply, error) {
+		if inv.Stream != nil {
+			_, err := inv.Stream.Write([]byte("short"))
+			return lattice.Reply{}, err
+		}
+		return echo(ctx, src, inv)
+	}, rpc.ClientConfig{}, rpc.ServerConfig{})
+	for range 50 {
+		if _, err := p.call(latticetest.Context(t), invocation("echo", noise(70_000))); err != nil {
+			t.Fatal(err)
+		}
+		s := new(sink)
+		inv := invocation("stream", nil)
+		inv.Stream = s
+		if _, err := p.call(latticetest.Context(t), inv); err != nil || s.body.String() != "short" {
+			t.Fatalf("got %d bytes, %v", s.size(), err)
+		}
+	}
+}
+
 func TestStreamedReplyComesAsItIsWritten(t *testing.T) {
 	next := make(chan struct{})
 	p := newPair(t, func(_ context.Context, _ string, inv lattice.Invocation) (lattice.Reply, error) {
