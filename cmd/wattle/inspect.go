@@ -81,7 +81,7 @@ func (i *inspection) addWorld(file []byte) {
 	if err != nil {
 		return // the report says so
 	}
-	plan, err := component.FromModule(wasm, wit.Contracts())
+	plan, err := component.FromBinary(wasm, wit.Contracts())
 	if err != nil {
 		i.Problems = append(i.Problems, err.Error())
 		i.Valid = false
@@ -123,7 +123,7 @@ func (i *inspection) print(w io.Writer) {
 			fmt.Fprintf(w, "tags      %s\n", strings.Join(c.Tags, ", "))
 		}
 	}
-	fmt.Fprintf(w, "hash      %s\nsize      %s\n", i.Hash, size(uint64(i.Size)))
+	fmt.Fprintf(w, "kind      %s\nhash      %s\nsize      %s\n", i.Format, i.Hash, size(uint64(i.Size)))
 	printInterfaces(w, "imports", i.Imports)
 	printInterfaces(w, "exports", i.Exports)
 	for _, p := range i.Problems {
