@@ -16,7 +16,7 @@ import (
 func FuzzHostFunctions(f *testing.F) {
 	dir := newFiles(f, Preopen{Write: true}).objects[1].(*descriptor)
 	dir.tree.MaxFile = 1 << 20
-	imports := Imports(Config{Stdin: strings.NewReader("in"), Preopens: []Preopen{*dir.tree}})
+	imports := Imports(Config{Stdin: strings.NewReader("in"), Preopens: []Preopen{*dir.tree}, Network: deafNet{}})
 	maps.Copy(imports, OutgoingHandler(func(_ context.Context, r OutgoingRequest) (IncomingResponse, error) {
 		return IncomingResponse{Status: 200, Header: r.Header, Body: r.Body}, nil
 	}))
@@ -52,12 +52,15 @@ func FuzzHostFunctions(f *testing.F) {
 	})
 }
 
+// deafNet reaches no address; unlike no network at all it lets a guest make sockets.
+type deafNet struct{ noNetwork }
+
 // fuzzObjects has one object of each kind.
 func fuzzObjects(dir *descriptor) []any {
 	x := &exchange{w: &recorder{}, req: Request{Method: "GET", Header: header("a", "b"), Body: strings.NewReader("body")}}
 	x.open(HTTPLimits{})
 	base := *dir
-	return []any{&base, &x.in, &x.out, &fields{}, &fields{list: header("x", "y")}, &inputStream{src: newSource(strings.NewReader("abc"))},
+	return []any{&base, networkHandle{}, &x.in, &x.out, &fields{}, &fields{list: header("x", "y")}, &inputStream{src: newSource(strings.NewReader("abc"))},
 		&outputStream{sink: &writerSink{w: &bytes.Buffer{}}}, &pollable{}, &ioError{errClosed}, &Timeouts{},
 		&outgoingResponse{status: 200}, &outgoingRequest{method: "GET"}, &outgoingBody{declared: 3}}
 }
@@ -140,6 +143,18 @@ func resourceName(o any) string {
 		return "descriptor"
 	case *entryStream:
 		return "directory-entry-stream"
+	case networkHandle:
+		return "network"
+	case *tcpSocket:
+		return "tcp-socket"
+	case *udpSocket:
+		return "udp-socket"
+	case *incomingDatagrams:
+		return "incoming-datagram-stream"
+	case *outgoingDatagrams:
+		return "outgoing-datagram-stream"
+	case *resolving:
+		return "resolve-address-stream"
 	}
 	return ""
 }
