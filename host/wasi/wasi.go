@@ -41,6 +41,9 @@ type Config struct {
 	// Env is what get-environment returns, as name and value; Args what get-arguments returns.
 	Env  [][2]string
 	Args []string
+	// Dir is what initial-cwd returns, by a path of Preopens; "" is none. Terminals says which standard streams are a terminal.
+	Dir       string
+	Terminals Terminals
 	// Preopens are the directories that the guest reaches by wasi:filesystem; without them it reaches no file.
 	Preopens []Preopen
 	// Network is what the guest may reach by wasi:sockets; nil is nothing: it gets access-denied.

@@ -2,7 +2,9 @@ package wasi
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -87,6 +89,37 @@ func TestExitEndsTheGuestWithItsStatus(t *testing.T) {
 		var e *ExitError
 		if !errors.As(err, &e) || e.Code != want {
 			t.Errorf("exit(%v): %v", status, err)
+		}
+	}
+}
+
+func TestTerminalsAndDirectoryAreThoseOfTheConfig(t *testing.T) {
+	g := newGuest(t, Config{Dir: "/data", Terminals: Terminals{Stdin: true, Stderr: true}})
+	same(t, "directory", g.call("wasi:cli/environment#initial-cwd"), some{"/data"})
+	for name, want := range map[string]bool{"stdin": true, "stdout": false, "stderr": true} {
+		_, is := g.call("wasi:cli/terminal-" + name + "#get-terminal-" + name).(some)
+		same(t, name, is, want)
+	}
+}
+
+func TestRunGivesTheExitStatus(t *testing.T) {
+	broken := errors.New("trap")
+	for _, c := range []struct {
+		out    []byte
+		err    error
+		status int
+		want   error
+	}{
+		{[]byte{0}, nil, 0, nil},
+		{[]byte{1}, nil, 1, nil},
+		{nil, fmt.Errorf("call: %w", &ExitError{7}), 7, nil},
+		{nil, &ExitError{}, 0, nil},
+		{nil, broken, 0, broken},
+		{[]byte{2}, nil, 0, wit.ErrEncoding},
+	} {
+		status, err := Run(t.Context(), func(context.Context, []byte, []any, []byte) ([]byte, error) { return c.out, c.err })
+		if c.want == nil && (status != c.status || err != nil) || !errors.Is(err, c.want) {
+			t.Errorf("%v, %v: %d, %v", c.out, c.err, status, err)
 		}
 	}
 }
