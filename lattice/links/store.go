@@ -75,16 +75,16 @@ func (s *Store) put(ctx context.Context, l lattice.Link, floor uint64) (lattice.
 	if err := Check(l); err != nil {
 		return lattice.Link{}, err
 	}
-	for {
-		stored, err := s.tryPut(ctx, l, floor)
+	for again := false; ; again = true {
+		stored, err := s.tryPut(ctx, l, floor, again)
 		if err == nil || l.Revision != 0 || !errors.Is(err, lattice.ErrConflict) || ctx.Err() != nil {
 			return stored, err
 		}
 	}
 }
 
-func (s *Store) tryPut(ctx context.Context, l lattice.Link, floor uint64) (lattice.Link, error) {
-	now, err := s.current(ctx, l.Key())
+func (s *Store) tryPut(ctx context.Context, l lattice.Link, floor uint64, again bool) (lattice.Link, error) {
+	now, err := s.current(ctx, l.Key(), again)
 	if err != nil {
 		return lattice.Link{}, err
 	}
@@ -107,33 +107,35 @@ type slot struct {
 	at     uint64 // revision of the bucket; 0 if the key was never written
 }
 
-// current reads the slot of a link.
-func (s *Store) current(ctx context.Context, key lattice.LinkKey) (c slot, err error) {
+// current reads the slot of a link. If it seems empty, but could not be filled, it has to be searched.
+func (s *Store) current(ctx context.Context, key lattice.LinkKey, search bool) (slot, error) {
 	r, err := s.bucket.Get(ctx, recordKey(key))
-	switch {
-	case errors.Is(err, lattice.ErrNotFound):
-		c.at, err = s.marker(ctx, key)
-		return c, err
-	case err != nil:
-		return c, fmt.Errorf("links: %w", err)
+	if errors.Is(err, lattice.ErrNotFound) {
+		r, err = bus.Record{}, nil
+		if search {
+			r, err = s.search(ctx, key)
+		}
 	}
-	c.at = r.Revision
-	c.Update, _ = s.update(r)
+	if err != nil {
+		return slot{}, fmt.Errorf("links: %w", err)
+	}
+	c := slot{at: r.Revision}
+	if r.Revision != 0 && !r.Deleted {
+		c.Update, _ = s.update(r)
+	}
 	return c, nil
 }
 
-// marker is the revision of a plain delete of the key, 0 if there is none. This package makes none, but an older version did.
-func (s *Store) marker(ctx context.Context, key lattice.LinkKey) (uint64, error) {
+// search finds the record of a link where Get says that there is none: the marker of a plain delete, which this package does not make, but an older
+// version did; or what somebody else has written since. The zero record if there is none.
+func (s *Store) search(ctx context.Context, key lattice.LinkKey) (bus.Record, error) {
 	all, err := s.bucket.Load(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("links: %w", err)
-	}
 	for _, r := range all {
 		if r.Key == recordKey(key) {
-			return r.Revision, nil
+			return r, err
 		}
 	}
-	return 0, nil
+	return bus.Record{}, err
 }
 
 // write signs and stores an update, if the bucket's revision of its key is still that one.
@@ -188,7 +190,7 @@ func (s *Store) delete(ctx context.Context, key lattice.LinkKey, floor uint64) (
 	if err := checkKey(key); err != nil {
 		return 0, err
 	}
-	now, err := s.current(ctx, key)
+	now, err := s.current(ctx, key, false)
 	if err != nil {
 		return 0, err
 	}
