@@ -2,7 +2,8 @@
 // call along its link.
 //
 // It wires; it does not know any concrete provider, command line or file layout. What it does over the network is in package lattice/control
-// (commands) and, between hosts, in the packages of the lattice.
+// (commands, and which hosts there are) and lattice/rpc (calls between hosts). The hub's host keeps its state in the hub; one that has
+// joined keeps what it needs in its own directory, and works with that while there is no hub.
 package host
 
 import (
@@ -22,11 +23,13 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/wattle-io/wattle/host/engine"
+	"github.com/wattle-io/wattle/lattice"
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/claims"
 	"github.com/wattle-io/wattle/lattice/control"
 	"github.com/wattle-io/wattle/lattice/envelope"
 	"github.com/wattle-io/wattle/lattice/links"
+	"github.com/wattle-io/wattle/lattice/rpc"
 	"github.com/wattle-io/wattle/providers"
 	"github.com/wattle-io/wattle/wit"
 )
@@ -39,10 +42,14 @@ type Config struct {
 	Version string            // of the program
 	Dir     string            // directory for compiled modules and the files of providers
 
-	NATS      *nats.Conn            // connection with the rights of the host's services
-	Trust     claims.Trust          // whose modules may run
-	Lattice   func() envelope.Trust // whose links count
-	Signer    *bus.User             // signs the links that are put here: an administrator. Without one none can be
+	NATS    *nats.Conn            // of the hub's host with the rights of bus.RoleService, of others with those of bus.RoleHost
+	Trust   claims.Trust          // whose modules may run
+	Lattice func() envelope.Trust // whose links count
+	Signer  *bus.User             // signs the links that are put here: an administrator. Without one none can be
+	// Joined says that the hub is elsewhere. Modules, placements and links are then kept in Dir, and links are only read.
+	Joined    bool
+	RTT       func() time.Duration                         // how long a message takes to the hub and back; 0 by default
+	Remove    func(ctx context.Context, host string) error // ends another host's membership; only the hub's host can
 	Drivers   []providers.Driver
 	Contracts []providers.Contract
 	Settings  map[string]map[string]string // of each provider, by its name
@@ -61,18 +68,35 @@ type Host struct {
 	started   time.Time
 	engine    *engine.Engine
 	links     *links.Table
-	modules   *control.Modules
-	places    *control.Places
+	modules   moduleStore
+	places    placeStore
+	directory *control.Directory
+	away      *rpc.Client                   // calls other hosts
+	calls     *rpc.Server                   // takes their calls
 	drivers   []providers.Driver            // those given, and the host's own
 	providers map[string]providers.Provider // by driver name; fixed once the host is made
 
+	linked   sync.Mutex                        // held while providers are told of links that the hub stored; guards told
+	told     map[lattice.LinkKey]lattice.Link  // that providers here were told of, on a host that follows the hub's links; nil until applyLinks
 	mu       sync.Mutex                        // held by whoever changes actors or links; guards closed, draining
 	actors   atomic.Pointer[map[string]*actor] // by id; replaced, never changed
 	draining map[*actor]struct{}               // no longer among actors, with calls that may still run
 	closed   bool
 }
 
-// New makes a host whose providers run, whose links are in force, and whose actors of before are started again.
+// moduleStore has the modules that were uploaded, placeStore what this host is to run.
+type (
+	moduleStore interface {
+		Fetch(ctx context.Context, hash string) ([]byte, error)
+	}
+	placeStore interface {
+		Put(ctx context.Context, p control.Placement) (control.Placement, error)
+		Delete(ctx context.Context, host, actor string) error
+		List(ctx context.Context, host string) ([]control.Placement, error)
+	}
+)
+
+// New makes a host whose providers run, whose links are in force, and whose actors of before are started again. It takes calls of other hosts.
 func New(ctx context.Context, cfg Config) (*Host, error) {
 	h := &Host{cfg: withDefaults(cfg), started: time.Now(), providers: map[string]providers.Provider{}, draining: map[*actor]struct{}{}}
 	h.log, h.drivers = h.cfg.Log, append(slices.Clone(cfg.Drivers), builtins()...)
@@ -82,6 +106,11 @@ func New(ctx context.Context, cfg Config) (*Host, error) {
 	}
 	h.applyLinks(ctx)
 	h.restore(ctx)
+	h.publish()
+	var err error
+	if h.calls, err = rpc.Serve(h.cfg.NATS, h.cfg.ID, h.receive, rpc.ServerConfig{Log: h.log}); err != nil {
+		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
+	}
 	return h, nil
 }
 
@@ -105,17 +134,13 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.engine, err = engine.New(ctx, engine.Config{CacheDir: filepath.Join(h.cfg.Dir, "cache"), Contracts: wit.Contracts(), CompileWorkers: runtime.NumCPU(), Log: h.log}); err != nil {
 		return err
 	}
-	store, err := links.Open(ctx, h.cfg.NATS, links.Config{Trust: h.cfg.Lattice, Signer: h.cfg.Signer, Log: h.log})
-	if err != nil {
+	if err = h.openStores(ctx); err != nil {
 		return err
 	}
-	if h.links, err = store.Table(ctx, nil); err != nil {
+	if h.away, err = rpc.NewClient(h.cfg.NATS, h.cfg.ID, rpc.ClientConfig{Log: h.log}); err != nil {
 		return err
 	}
-	if h.modules, err = control.OpenModules(ctx, h.cfg.NATS); err != nil {
-		return err
-	}
-	if h.places, err = control.OpenPlaces(ctx, h.cfg.NATS, h.log); err != nil {
+	if h.directory, err = control.OpenDirectory(h.cfg.NATS, control.DirectoryConfig{Host: h.cfg.ID, RTT: h.cfg.RTT, Load: h.load, Log: h.log}); err != nil {
 		return err
 	}
 	for _, d := range h.drivers {
@@ -140,12 +165,11 @@ func (h *Host) startProvider(d providers.Driver) error {
 
 // applyLinks tells the providers the links that are stored.
 func (h *Host) applyLinks(ctx context.Context) {
+	h.linked.Lock()
+	defer h.linked.Unlock()
+	h.told = map[lattice.LinkKey]lattice.Link{}
 	for _, l := range h.links.List() {
-		if p := h.providerSide(l); p != nil {
-			if err := p.Link(ctx, l); err != nil {
-				h.log.Error("a stored link is refused", "source", l.Source, "target", l.Target, "contract", l.Contract, "err", err)
-			}
-		}
+		h.tell(ctx, l)
 	}
 }
 
@@ -182,6 +206,7 @@ func (h *Host) setActor(id string, a *actor) (before *actor) {
 		h.draining[before] = struct{}{}
 	}
 	h.actors.Store(&all)
+	h.publish()
 	return before
 }
 
@@ -191,10 +216,19 @@ func (h *Host) Close(ctx context.Context) error {
 		return nil
 	}
 	errs := h.closeProviders(func(d providers.Driver) bool { return len(d.Calls) > 0 })
+	if h.directory != nil {
+		h.directory.Close() // tells the others
+	}
+	if h.calls != nil {
+		errs = append(errs, h.calls.Close(ctx))
+	}
 	errs = append(errs, h.closeActors(ctx)...)
 	errs = append(errs, h.closeProviders(func(d providers.Driver) bool { return len(d.Calls) == 0 })...)
 	if h.links != nil {
 		h.links.Close()
+	}
+	if h.away != nil {
+		h.away.Close()
 	}
 	if h.engine != nil {
 		errs = append(errs, h.engine.Close(ctx))

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -13,6 +14,9 @@ import (
 
 // PutLink checks a link, tells the provider at its end, and stores it. It holds for the next call. Names of actors become their ids.
 func (h *Host) PutLink(ctx context.Context, l lattice.Link) (lattice.Link, error) {
+	if h.cfg.Joined {
+		return l, onlyHub("put links")
+	}
 	l, err := h.resolve(l)
 	if err != nil {
 		return l, err
@@ -63,6 +67,9 @@ func (h *Host) unlink(ctx context.Context, l lattice.Link) {
 
 // DeleteLink ends a link. The next call over it is refused.
 func (h *Host) DeleteLink(ctx context.Context, key lattice.LinkKey) error {
+	if h.cfg.Joined {
+		return onlyHub("delete links")
+	}
 	l, err := h.findLink(key)
 	if err != nil {
 		return err
@@ -81,8 +88,8 @@ func (h *Host) DeleteLink(ctx context.Context, key lattice.LinkKey) error {
 
 // findLink finds the link that a person means: the source by name or id; without a name the only one, or the default.
 func (h *Host) findLink(key lattice.LinkKey) (lattice.Link, error) {
-	if a, err := h.find(key.Source); err == nil {
-		key.Source = a.id()
+	if id, err := h.entity(key.Source, h.driver(key.Source)); err == nil {
+		key.Source = id
 	}
 	var found []lattice.Link
 	for _, l := range h.links.List() {
@@ -126,6 +133,11 @@ func (h *Host) entity(ref string, d *providers.Driver) (string, error) {
 		return ref, nil
 	}
 	a, err := h.find(ref)
+	if errors.Is(err, lattice.ErrNotFound) {
+		if id := h.entityAway(ref); id != "" {
+			return id, nil
+		}
+	}
 	if err != nil {
 		return "", &lattice.Error{Kind: lattice.ErrNotFound, Msg: fmt.Sprintf("%q is neither a running actor nor a provider", ref),
 			Hint: "start the actor first, or give its id (`wattle inspect` shows it)"}

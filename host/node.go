@@ -16,9 +16,9 @@ import (
 
 var _ control.Node = (*Host)(nil)
 
-// Inventory is what runs here.
+// Inventory is what runs here, and which other hosts there are.
 func (h *Host) Inventory(context.Context) (control.Inventory, error) {
-	inv := control.Inventory{Hosts: []control.HostInfo{h.info()}, Actors: []control.ActorInfo{}, Providers: []control.ProviderInfo{},
+	inv := control.Inventory{Hosts: append([]control.HostInfo{h.info()}, h.company()...), Actors: []control.ActorInfo{}, Providers: []control.ProviderInfo{},
 		Links: append([]lattice.Link{}, h.links.List()...)}
 	for _, a := range *h.actors.Load() {
 		inv.Actors = append(inv.Actors, a.info(h.cfg.ID))
@@ -37,7 +37,7 @@ func (h *Host) Inventory(context.Context) (control.Inventory, error) {
 func (h *Host) info() control.HostInfo {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return control.HostInfo{ID: h.cfg.ID, Name: h.cfg.Name, Labels: h.cfg.Labels, Version: h.cfg.Version, Started: h.started,
+	return control.HostInfo{State: control.HostUp, ID: h.cfg.ID, Name: h.cfg.Name, Labels: h.cfg.Labels, Version: h.cfg.Version, Started: h.started,
 		Uptime: control.Duration(time.Since(h.started)), Memory: m.Sys - m.HeapReleased}
 }
 

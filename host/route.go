@@ -25,8 +25,7 @@ func (h *Host) Invoke(ctx context.Context, inv lattice.Invocation) (lattice.Repl
 	if a := h.actor(link.Target); a != nil {
 		return h.callActor(ctx, a, inv)
 	}
-	return lattice.Reply{}, &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("%s is linked to %s for %s, but that does not run",
-		h.nameOf(inv.Source), h.nameOf(link.Target), inv.Contract), Hint: "start it with `wattle start`"}
+	return h.invokeAway(ctx, inv)
 }
 
 // callActor invokes an actor. One that was replaced after it was looked up has not begun the call: its successor takes it.
@@ -72,6 +71,11 @@ func (h *Host) providerOf(contract string) string {
 func (h *Host) nameOf(id string) string {
 	if a := h.actor(id); a != nil {
 		return a.claims.Name
+	}
+	for _, a := range h.residents() {
+		if a.ID == id {
+			return a.Name
+		}
 	}
 	return id
 }

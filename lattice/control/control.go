@@ -101,7 +101,19 @@ type HostInfo struct {
 	Started time.Time         `json:"started"`
 	Uptime  Duration          `json:"uptime"`
 	Memory  uint64            `json:"memory"` // bytes that the process has from the system
+
+	// What the host that answers knows of this one.
+	State string    `json:"state,omitempty"` // HostUp, HostLost or HostLeft
+	RTT   Duration  `json:"rtt,omitempty"`   // estimate of a round trip to it
+	Seen  time.Time `json:"seen,omitzero"`   // last sign of life; not of itself
 }
+
+// The states of a host.
+const (
+	HostUp   = "up"
+	HostLost = "lost" // no sign of life for StaleAfter
+	HostLeft = "left" // it said that it ends
+)
 
 // The states of an actor.
 const (

@@ -19,6 +19,7 @@ const (
 	verbScale      = "scale"
 	verbDrain      = "drain"
 	verbLabel      = "label"
+	verbRemove     = "remove"
 )
 
 // verb is one kind of command.
@@ -41,6 +42,7 @@ func verbs() map[string]verb {
 		verbScale:      {able(Placer.Scale), admin, false},
 		verbDrain:      {able(Placer.Drain), admin, false},
 		verbLabel:      {able(Placer.Label), admin, false},
+		verbRemove:     {able(nothing(Remover.RemoveHost)), admin, false},
 	}
 }
 

@@ -21,6 +21,8 @@ type Config struct {
 	// Journal is a file in which each table keeps what it has applied: so it has it again after a restart, hub or no hub, and nobody can
 	// bring an older link back. None unless given. Two tables must not share one.
 	Journal string
+	// Alone lets a table begin without the hub even if the journal knows no link, as one of a lattice that has none.
+	Alone bool
 }
 
 // Store is the links as the hub keeps them. Its methods may be called from any goroutine.

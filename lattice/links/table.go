@@ -52,7 +52,7 @@ func (s *Store) Table(ctx context.Context, on func(Update)) (*Table, error) {
 	if err == nil {
 		return t, nil
 	}
-	if len(t.seen) == 0 || !errors.Is(err, lattice.ErrUnavailable) {
+	if len(t.seen) == 0 && !s.cfg.Alone || !errors.Is(err, lattice.ErrUnavailable) {
 		end()
 		return nil, errors.Join(fmt.Errorf("links: %w", err), t.journal.close())
 	}
