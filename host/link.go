@@ -17,7 +17,7 @@ func (h *Host) PutLink(ctx context.Context, l lattice.Link) (lattice.Link, error
 	if h.cfg.Joined {
 		return l, onlyHub("put links")
 	}
-	l, err := h.resolve(l)
+	l, err := h.resolve(ctx, l)
 	if err != nil {
 		return l, err
 	}
@@ -70,7 +70,7 @@ func (h *Host) DeleteLink(ctx context.Context, key lattice.LinkKey) error {
 	if h.cfg.Joined {
 		return onlyHub("delete links")
 	}
-	l, err := h.findLink(key)
+	l, err := h.findLink(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -87,8 +87,8 @@ func (h *Host) DeleteLink(ctx context.Context, key lattice.LinkKey) error {
 }
 
 // findLink finds the link that a person means: the source by name or id; without a name the only one, or the default.
-func (h *Host) findLink(key lattice.LinkKey) (lattice.Link, error) {
-	if id, err := h.entity(key.Source, h.driver(key.Source)); err == nil {
+func (h *Host) findLink(ctx context.Context, key lattice.LinkKey) (lattice.Link, error) {
+	if id, err := h.entity(ctx, key.Source, h.driver(key.Source)); err == nil {
 		key.Source = id
 	}
 	var found []lattice.Link
@@ -107,7 +107,7 @@ func (h *Host) findLink(key lattice.LinkKey) (lattice.Link, error) {
 }
 
 // resolve turns names into ids, fills in the name, and refuses a link that cannot work.
-func (h *Host) resolve(l lattice.Link) (_ lattice.Link, err error) {
+func (h *Host) resolve(ctx context.Context, l lattice.Link) (_ lattice.Link, err error) {
 	sourceDriver, targetDriver := h.driver(l.Source), h.driver(l.Target)
 	if l.Name == "" && sourceDriver != nil {
 		l.Name = h.nameOf(l.Target)
@@ -115,10 +115,10 @@ func (h *Host) resolve(l lattice.Link) (_ lattice.Link, err error) {
 	if l.Name == "" {
 		l.Name = lattice.DefaultLink
 	}
-	if l.Source, err = h.entity(l.Source, sourceDriver); err != nil {
+	if l.Source, err = h.entity(ctx, l.Source, sourceDriver); err != nil {
 		return l, err
 	}
-	if l.Target, err = h.entity(l.Target, targetDriver); err != nil {
+	if l.Target, err = h.entity(ctx, l.Target, targetDriver); err != nil {
 		return l, err
 	}
 	if err := checkEnds(l, sourceDriver, targetDriver); err != nil {
@@ -128,13 +128,17 @@ func (h *Host) resolve(l lattice.Link) (_ lattice.Link, err error) {
 }
 
 // entity is the id of one end of a link.
-func (h *Host) entity(ref string, d *providers.Driver) (string, error) {
+func (h *Host) entity(ctx context.Context, ref string, d *providers.Driver) (string, error) {
 	if d != nil || lattice.IsActorID(ref) {
 		return ref, nil
 	}
 	a, err := h.find(ref)
 	if errors.Is(err, lattice.ErrNotFound) {
-		if id := h.entityAway(ref); id != "" {
+		id := h.entityAway(ref)
+		if id == "" && h.hasCompany() {
+			await(ctx, newsTime, func() bool { id = h.entityAway(ref); return id != "" })
+		}
+		if id != "" {
 			return id, nil
 		}
 	}

@@ -24,6 +24,7 @@ type Driver struct {
 	Contracts []string // contracts that it implements for actors: "wasi:keyvalue"
 	Calls     []string // contracts that it calls on actors: "wasi:http"
 	Config    []string // keys that the config of a link may have; others are refused
+	Hub       bool     // it keeps what it has in the hub, so only the hub's host can run it
 	New       func(Env) (Provider, error)
 }
 

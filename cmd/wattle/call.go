@@ -36,12 +36,16 @@ They and the result follow the function's WIT types; a list<u8> is an array of n
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
-			client, done, err := c.client(ctx)
+			r, err := c.reach(ctx)
 			if err != nil {
 				return err
 			}
-			defer done()
-			reply, err := client.Call(ctx, req)
+			defer r.Close()
+			hosts, err := r.running(ctx, req.Actor)
+			if err != nil {
+				return err
+			}
+			reply, err := hosts[0].Call(ctx, req)
 			if err != nil {
 				return err
 			}

@@ -32,12 +32,12 @@ func (c *cli) getKind(kind, what string, print func(ctx context.Context, asJSON 
 }
 
 func (c *cli) inventory(ctx context.Context) (control.Inventory, error) {
-	client, done, err := c.client(ctx)
+	r, err := c.reach(ctx)
 	if err != nil {
 		return control.Inventory{}, err
 	}
-	defer done()
-	return client.Inventory(ctx)
+	defer r.Close()
+	return r.inventory(ctx)
 }
 
 func (c *cli) printHosts(ctx context.Context, asJSON bool) error {
@@ -45,9 +45,13 @@ func (c *cli) printHosts(ctx context.Context, asJSON bool) error {
 	if err != nil || asJSON {
 		return c.orJSON(inv.Hosts, err)
 	}
-	t := newTable("NAME", "ID", "VERSION", "UP", "MEMORY")
+	t := newTable("NAME", "ID", "VERSION", "LINK", "UP", "RTT", "MEMORY", "LABELS")
 	for _, h := range inv.Hosts {
-		t.row(h.Name, short(h.ID), h.Version, ago(time.Since(h.Started)), size(h.Memory))
+		up, memory, rtt := ago(time.Duration(h.Uptime)), size(h.Memory), time.Duration(h.RTT).Round(10*time.Microsecond).String()
+		if h.State != control.HostUp {
+			up, memory, rtt = "-", "-", "-"
+		}
+		t.row(h.Name, short(h.ID), h.Version, h.State, up, rtt, memory, configText(h.Labels))
 	}
 	return t.print(c.stdout)
 }
@@ -57,9 +61,10 @@ func (c *cli) printActorList(ctx context.Context, asJSON bool) error {
 	if err != nil || asJSON {
 		return c.orJSON(inv.Actors, err)
 	}
-	t := newTable("NAME", "VERSION", "ID", "INSTANCES", "CALLS", "FAILED", "MEMORY", "UP")
+	host := hostNamer(inv)
+	t := newTable("NAME", "VERSION", "ID", "HOST", "INSTANCES", "CALLS", "FAILED", "MEMORY", "UP")
 	for _, a := range inv.Actors {
-		t.row(a.Name, a.Version, short(a.ID), fmt.Sprintf("%d/%d", a.Instances, a.Max), fmt.Sprint(a.Calls), fmt.Sprint(a.Failures),
+		t.row(a.Name, a.Version, short(a.ID), host(a.Host), fmt.Sprintf("%d/%d", a.Instances, a.Max), fmt.Sprint(a.Calls), fmt.Sprint(a.Failures),
 			size(a.Memory), ago(time.Since(a.Started)))
 	}
 	return t.print(c.stdout)
@@ -70,9 +75,10 @@ func (c *cli) printProviders(ctx context.Context, asJSON bool) error {
 	if err != nil || asJSON {
 		return c.orJSON(inv.Providers, err)
 	}
-	t := newTable("NAME", "OFFERS", "CALLS", "WHAT IT IS")
+	host := hostNamer(inv)
+	t := newTable("NAME", "HOST", "OFFERS", "CALLS", "WHAT IT IS")
 	for _, p := range inv.Providers {
-		t.row(p.Name, orDash(p.Contracts), orDash(p.Calls), p.Doc)
+		t.row(p.Name, host(p.Host), orDash(p.Contracts), orDash(p.Calls), p.Doc)
 	}
 	return t.print(c.stdout)
 }
@@ -97,6 +103,18 @@ func (c *cli) printLinks(ctx context.Context, asJSON bool) error {
 		t.row(name(l.Source), name(l.Target), l.Contract, l.Name, configText(l.Config))
 	}
 	return t.print(c.stdout)
+}
+
+// hostNamer gives the names of hosts.
+func hostNamer(inv control.Inventory) func(id string) string {
+	return func(id string) string {
+		for _, h := range inv.Hosts {
+			if h.ID == id && h.Name != "" {
+				return h.Name
+			}
+		}
+		return short(id)
+	}
 }
 
 func (c *cli) orJSON(v any, err error) error {

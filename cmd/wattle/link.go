@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wattle-io/wattle/lattice"
+	"github.com/wattle-io/wattle/lattice/control"
 )
 
 func (c *cli) linkCommand() *cobra.Command {
@@ -30,13 +33,15 @@ func (c *cli) linkPutCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, done, err := c.client(cmd.Context())
+			r, err := c.reach(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer done()
-			l, err := client.PutLink(cmd.Context(), lattice.Link{Source: args[0], Target: args[1], Contract: args[2], Name: name, Config: settings})
-			if err != nil {
+			defer r.Close()
+			l, err := r.putLink(cmd.Context(), lattice.Link{Source: args[0], Target: args[1], Contract: args[2], Name: name, Config: settings})
+			if control.IsPending(err) {
+				fmt.Fprintf(c.stderr, "note: %v; it will when they can be reached\n", err)
+			} else if err != nil {
 				return err
 			}
 			fmt.Fprintf(c.stdout, "linked %s → %s for %s (%s)\n", args[0], args[1], l.Contract, l.Name)
@@ -46,6 +51,30 @@ func (c *cli) linkPutCommand() *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", "", "name of the link, to have several for one contract")
 	cmd.Flags().StringArrayVar(&config, "config", nil, "setting of the target for this link, as key=value (repeat)")
 	return cmd
+}
+
+// linkTime is how long to wait for the other hosts to have a link.
+const linkTime = 5 * time.Second
+
+// putLink stores a link and waits until it holds on all hosts that are there. The error is a control.PendingError if it does not everywhere.
+func (r *reach) putLink(ctx context.Context, l lattice.Link) (lattice.Link, error) {
+	stored, err := r.hub.PutLink(ctx, l)
+	if err != nil {
+		return stored, err
+	}
+	inv, err := r.hub.Inventory(ctx)
+	if err != nil {
+		return stored, err
+	}
+	var hosts []string
+	for _, h := range inv.Hosts {
+		if h.State == control.HostUp && h.ID != r.hub.Host() {
+			hosts = append(hosts, h.ID)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, linkTime)
+	defer cancel()
+	return stored, r.all.AwaitLink(ctx, stored.Key(), stored.Revision, hosts)
 }
 
 func parseConfig(list []string) (map[string]string, error) {
@@ -82,12 +111,12 @@ func (c *cli) linkDelCommand() *cobra.Command {
 		Example: "  wattle link del counter wasi:keyvalue",
 		Args:    exactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, done, err := c.client(cmd.Context())
+			r, err := c.reach(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer done()
-			if err := client.DeleteLink(cmd.Context(), lattice.LinkKey{Source: args[0], Contract: args[1], Name: name}); err != nil {
+			defer r.Close()
+			if err := r.hub.DeleteLink(cmd.Context(), lattice.LinkKey{Source: args[0], Contract: args[1], Name: name}); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.stdout, "deleted the link of %s for %s\n", args[0], args[1])

@@ -27,12 +27,12 @@ func (c *cli) logsCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, done, err := c.client(cmd.Context())
+			r, err := c.reach(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer done()
-			records, err := client.Logs(cmd.Context(), strings.Join(args, ""))
+			defer r.Close()
+			records, err := r.all.Host("").Logs(cmd.Context(), strings.Join(args, ""))
 			if err != nil {
 				return err
 			}

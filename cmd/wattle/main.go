@@ -81,7 +81,8 @@ Begin with a new actor:
 	root.PersistentFlags().StringVar(&c.dir, "dir", "", "directory that holds the lattice's state, keys and trust (default: below $XDG_STATE_HOME or ~/.local/state)")
 	root.PersistentFlags().StringVar(&c.lattice, "lattice", "default", "name of the lattice")
 	root.AddCommand(c.devCommand(), c.upCommand(), c.newCommand(), c.buildCommand(), c.keysCommand(), c.trustCommand(), c.signCommand(), c.inspectCommand(),
-		c.startCommand(), c.stopCommand(), c.linkCommand(), c.getCommand(), c.callCommand(), c.logsCommand())
+		c.startCommand(), c.stopCommand(), c.linkCommand(), c.getCommand(), c.callCommand(), c.logsCommand(),
+		c.joinTokenCommand(), c.hostCommand())
 	return root
 }
 

@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,6 +14,7 @@ import (
 	"github.com/wattle-io/wattle"
 	"github.com/wattle-io/wattle/cmd/wattle/internal/home"
 	"github.com/wattle-io/wattle/host"
+	"github.com/wattle-io/wattle/lattice"
 	"github.com/wattle-io/wattle/lattice/bus"
 	"github.com/wattle-io/wattle/lattice/control"
 	"github.com/wattle-io/wattle/lattice/envelope"
@@ -27,15 +29,19 @@ type node struct {
 	conn    *nats.Conn
 	host    *host.Host
 	service *control.Service
+	joins   *joins
 	undo    []func() // what Close has to do besides, last first
 }
 
 // nodeConfig is what the commands that serve a lattice may choose.
 type nodeConfig struct {
 	lattice string
-	http    string                  // address of the HTTP server
-	log     *slog.Logger            // of the host
-	logs    func(control.LogRecord) // of the actors
+	http    string // address of the HTTP server
+	leaf    string // address where hosts join; "" for nowhere
+	// advertise is where they reach it, if that is another address.
+	advertise []string
+	log       *slog.Logger            // of the host
+	logs      func(control.LogRecord) // of the actors
 }
 
 // startNode serves the lattice of a state directory. On an error nothing is left running.
@@ -58,22 +64,36 @@ func (n *node) start(ctx context.Context, cfg nodeConfig) error {
 	if err != nil {
 		return err
 	}
-	if n.hub, err = bus.StartHub(ctx, bus.HubConfig{Identity: identity, Dir: n.home.Path("jetstream"), Name: "hub", Log: cfg.log}); err != nil {
-		return err
+	if n.hub, err = bus.StartHub(ctx, bus.HubConfig{Identity: identity, Dir: n.home.Path("jetstream"), Name: "hub",
+		LeafListen: cfg.leaf, Advertise: cfg.advertise, Log: cfg.log}); err != nil {
+		return leafFlag(cfg.leaf, err)
 	}
 	if err := n.startHost(ctx, identity, cfg); err != nil {
+		return err
+	}
+	if n.joins, err = serveJoins(ctx, n, identity, cfg.log); err != nil {
 		return err
 	}
 	return n.announce(identity)
 }
 
+// leafFlag tells which flag sets the address that cannot be used.
+func leafFlag(addr string, err error) error {
+	var e *lattice.Error
+	_, port, _ := net.SplitHostPort(addr)
+	if port == "" || !errors.As(err, &e) || !strings.Contains(e.Msg, ":"+port) {
+		return err
+	}
+	return &lattice.Error{Kind: e.Kind, Msg: e.Msg, Hint: "choose where hosts join with --leaf ADDR (\":0\" picks a free port), or --leaf none", Err: err}
+}
+
 // loadIdentity reads the lattice's keys, or makes them on first use.
-func loadIdentity(h *home.Home, lattice string) (*bus.Identity, error) {
+func loadIdentity(h *home.Home, name string) (*bus.Identity, error) {
 	dir := h.Path("identity")
 	if _, err := os.Stat(dir); err == nil {
 		return bus.LoadIdentity(dir)
 	}
-	identity, err := bus.NewIdentity(lattice)
+	identity, err := bus.NewIdentity(name)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +127,7 @@ func (n *node) startHost(ctx context.Context, identity *bus.Identity, cfg nodeCo
 	name, _ := os.Hostname() // a host without a name is known by its id
 	n.host, err = host.New(ctx, host.Config{
 		ID: id, Name: name, Version: wattle.Version, Dir: n.home.Dir, NATS: n.conn, Trust: n.home.Trust(), Lattice: envelope.Fixed(trust), Signer: signer,
+		Remove:  n.remove,
 		Drivers: standard.Drivers(), Contracts: standard.Contracts(), Settings: map[string]map[string]string{"httpserver": {"addr": loopback(cfg.http)}},
 		Log: cfg.log, Logs: cfg.logs,
 	})
@@ -126,7 +147,7 @@ func (n *node) announce(identity *bus.Identity) error {
 	if err := bus.SaveUser(n.home.AdminCreds(), admin); err != nil {
 		return err
 	}
-	remove, err := n.home.SetRunning(home.Running{PID: os.Getpid(), URL: n.hub.ClientURL(), Host: n.host.ID(), HTTP: n.httpAddr()})
+	remove, err := n.home.SetRunning(home.Running{PID: os.Getpid(), URL: n.hub.ClientURL(), Host: n.host.ID(), HTTP: n.httpAddr(), Leaves: n.hub.LeafURLs()})
 	if err != nil {
 		return err
 	}
@@ -150,6 +171,9 @@ func (n *node) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	var errs []error
+	if n.joins != nil {
+		n.joins.Close()
+	}
 	if n.service != nil {
 		errs = append(errs, n.service.Close())
 	}
@@ -166,25 +190,4 @@ func (n *node) Close() error {
 		n.undo[i]()
 	}
 	return errors.Join(errs...)
-}
-
-// client connects to the lattice that runs from the state directory. The caller closes it.
-func (c *cli) client(ctx context.Context) (*control.Client, func(), error) {
-	h, err := c.home()
-	if err != nil {
-		return nil, nil, err
-	}
-	running, err := h.Running()
-	if err != nil {
-		return nil, nil, err
-	}
-	admin, err := bus.LoadUser(h.AdminCreds())
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := bus.Connect(ctx, running.URL, admin)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the lattice of %s cannot be reached: %w; is `wattle up` still running?", h.Dir, err)
-	}
-	return control.NewClient(conn, admin, running.Host), conn.Close, nil
 }

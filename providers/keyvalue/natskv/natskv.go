@@ -29,6 +29,7 @@ func Driver() providers.Driver {
 			"history (1 to 64), replicas (1, 3 or 5)",
 		Contracts: []string{keyvalue.Name},
 		Config:    config(),
+		Hub:       true,
 		New:       start,
 	}
 }

@@ -7,6 +7,7 @@
 //	host.nk         seed of the host's identity
 //	admin.creds     credentials with which the other commands come in
 //	running.json    where the lattice listens, while it runs
+//	membership.json how a host that has joined takes part; with it links, trust.json, modules/ and places/
 //	jetstream/      the lattice's state        cache/   compiled modules        providers/   files of providers
 //
 // Secret files have mode 0600 and directories 0700; what others can read is refused. It is not the lattice: it starts nothing.
@@ -87,6 +88,8 @@ type Running struct {
 	URL  string `json:"url"`  // of its NATS port
 	Host string `json:"host"` // id of the host in that process
 	HTTP string `json:"http"` // address of its HTTP server
+	// Leaves is where hosts join, best first; none if the hub does not listen for them.
+	Leaves []string `json:"leaves,omitempty"`
 }
 
 // ErrNotRunning is the error of Running when nothing serves the lattice.

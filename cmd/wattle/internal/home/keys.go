@@ -121,6 +121,19 @@ type trust struct{ home *Home }
 // SignerOf says whether issuer is one of the trusted and signs for itself.
 func (t trust) SignerOf(issuer, root string) bool { return issuer == root && t.NameOf(issuer) != "" }
 
+// Roots is the issuers that are trusted now, by their public keys.
+func (h *Home) Roots() (claims.Roots, error) {
+	list, err := h.Issuers()
+	if err != nil {
+		return nil, err
+	}
+	roots := claims.Roots{}
+	for _, i := range list {
+		roots[i.ID] = i.Name
+	}
+	return roots, nil
+}
+
 // NameOf is what people call an issuer, or "" for one that is not trusted.
 func (t trust) NameOf(root string) string {
 	list, err := t.home.Issuers()
