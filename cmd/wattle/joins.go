@@ -29,8 +29,13 @@ type joins struct {
 	wg  sync.WaitGroup
 }
 
+// startTime bounds how long it may take to be ready for joins.
+const startTime = 20 * time.Second
+
 func serveJoins(ctx context.Context, n *node, identity *bus.Identity, log *slog.Logger) (_ *joins, err error) {
 	j := &joins{home: n.home, log: log}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
 	defer func() {
 		if err != nil {
 			j.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -64,6 +65,7 @@ func (m *member) start(ctx context.Context, h *home.Home, cfg memberConfig) (err
 	if m.conn, err = m.leaf.Connect(); err != nil {
 		return err
 	}
+	m.waitUp(ctx)
 	if m.trust, err = trust.Follow(m.conn, m.membership.User.Lattice(), h.Path("trust.json"), cfg.log); err != nil {
 		return err
 	}
@@ -71,6 +73,15 @@ func (m *member) start(ctx context.Context, h *home.Home, cfg memberConfig) (err
 		return err
 	}
 	return m.startHost(ctx, h, cfg)
+}
+
+// linkPatience is how long a host that starts waits for its hub before it goes on with what it has.
+const linkPatience = 500 * time.Millisecond
+
+func (m *member) waitUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, linkPatience)
+	defer cancel()
+	_ = m.leaf.WaitUp(ctx) // later is early enough
 }
 
 func (m *member) startHost(ctx context.Context, h *home.Home, cfg memberConfig) (err error) {

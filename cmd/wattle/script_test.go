@@ -25,14 +25,19 @@ import (
 //
 // Besides the commands of testscript they have:
 //
-//	waitup DIR                 waits until the lattice of a state directory is being served; $HTTP is its HTTP address
+//	waitup DIR                 waits until the lattice of a state directory is being served; $HTTP is its HTTP address, $LEAF where hosts join
 //	waitfor FILE REGEXP        waits until a file has a match
 //	request DIR PATH [STATUS]  asks the HTTP server of DIR and leaves the answer in the file "answer"; the status is 200 unless given
 //	interrupt DIR              sends an interrupt to the process that serves DIR
 //	hammer DIR PATH            keeps asking in the background until "rest"; an answer other than 200 fails the script
 //	rest                       ends the hammering
 //	spawn FILE COMMAND…        runs a command in the background, with its output in FILE
+//	kill FILE                  kills it with SIGKILL, and waits until it is gone
 //	reap FILE                  waits until it has ended, with exit code 0
+//	eventually TEXT COMMAND…   runs a command again and again until what it prints has the text
+//	asks DIR PATH              is request, again and again until the status is 200
+//	token VAR FILE             puts what FILE has into a variable
+//	damage VAR                 changes a character of it
 //	replace FILE OLD NEW       changes a text in a file
 //
 // The variables COUNTER and HELLO name unsigned modules built from the actors of that name, ROOT the source of Wattle.
@@ -63,7 +68,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitup": waitUp, "waitfor": waitFor, "request": request, "interrupt": interrupt, "hammer": hammer, "rest": rest,
-			"spawn": spawn, "reap": reap, "replace": replace,
+			"spawn": spawn, "reap": reap, "kill": kill, "token": token, "damage": damage, "eventually": untilSays, "asks": asks, "replace": replace,
 		},
 	})
 }
@@ -114,6 +119,9 @@ func waitUp(ts *testscript.TestScript, _ bool, args []string) {
 	eventually(ts, "the lattice of "+args[0], func() bool {
 		r, err := running(ts, args[0])
 		ts.Setenv("HTTP", r.HTTP)
+		if len(r.Leaves) > 0 {
+			ts.Setenv("LEAF", strings.TrimPrefix(r.Leaves[0], "tls://"))
+		}
 		return err == nil
 	})
 }
@@ -237,6 +245,47 @@ func environ(ts *testscript.TestScript) []string {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env
+}
+
+func untilSays(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := lookPath(ts, args[1])
+	ts.Check(err)
+	eventually(ts, strings.Join(args[1:], " ")+" to say "+args[0], func() bool {
+		cmd := exec.Command(path, args[2:]...)
+		cmd.Dir, cmd.Env = ts.MkAbs("."), environ(ts)
+		out, _ := cmd.CombinedOutput()
+		return bytes.Contains(out, []byte(args[0]))
+	})
+}
+
+func asks(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := running(ts, args[0])
+	ts.Check(err)
+	eventually(ts, "200", func() bool {
+		status, body, err := get("http://" + r.HTTP + args[1])
+		return err == nil && status == http.StatusOK && os.WriteFile(ts.MkAbs("answer"), body, 0o644) == nil
+	})
+}
+
+func kill(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := value[map[string]*exec.Cmd](ts, spawnedKey{})[args[0]]
+	ts.Check(cmd.Process.Kill())
+	_ = cmd.Wait() // killed, as asked for
+}
+
+func token(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	ts.Setenv(args[0], strings.TrimSpace(string(b)))
+}
+
+// damage changes one character in the middle of a text.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	b := []byte(ts.Getenv(args[0]))
+	if b[len(b)/2]++; b[len(b)/2] > 'z' || b[len(b)/2] == '[' || b[len(b)/2] == ':' || b[len(b)/2] == '`' || b[len(b)/2] == '.' {
+		b[len(b)/2] = 'a'
+	}
+	ts.Setenv(args[0], string(b))
 }
 
 func reap(ts *testscript.TestScript, _ bool, args []string) {
