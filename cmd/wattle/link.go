@@ -62,7 +62,7 @@ func (r *reach) putLink(ctx context.Context, l lattice.Link) (lattice.Link, erro
 	if err != nil {
 		return stored, err
 	}
-	inv, err := r.hub.Inventory(ctx)
+	inv, err := r.inventory(ctx)
 	if err != nil {
 		return stored, err
 	}

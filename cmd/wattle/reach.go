@@ -49,7 +49,8 @@ func (r *reach) Close() { r.conn.Close() }
 // hostTime is how long to wait for what one host has to say of itself.
 const hostTime = 3 * time.Second
 
-// inventory is what is there on all hosts that can be reached. Hosts that cannot are in it, as far as the hub's host knows them.
+// inventory is what is there on all hosts that can be reached. Hosts that cannot are in it, as far as the hub's host knows them. Each is asked, whatever
+// the hub's host knows of it: it may have come a moment ago.
 func (r *reach) inventory(ctx context.Context) (control.Inventory, error) {
 	inv, err := r.hub.Inventory(ctx)
 	if err != nil {
@@ -61,7 +62,7 @@ func (r *reach) inventory(ctx context.Context) (control.Inventory, error) {
 	parts := make([]control.Inventory, len(inv.Hosts))
 	var wg sync.WaitGroup
 	for i, h := range inv.Hosts {
-		if h.ID == r.hub.Host() || h.State != control.HostUp {
+		if h.ID == r.hub.Host() || h.State == control.HostLeft {
 			continue
 		}
 		wg.Go(func() { parts[i] = r.ask(ctx, &inv.Hosts[i]) })
@@ -99,6 +100,7 @@ func (r *reach) ask(ctx context.Context, h *control.HostInfo) control.Inventory 
 		h.State = control.HostLost
 		return control.Inventory{}
 	}
+	h.State = control.HostUp
 	h.Version, h.Started, h.Uptime, h.Memory = own.Hosts[0].Version, own.Hosts[0].Started, own.Hosts[0].Uptime, own.Hosts[0].Memory
 	return own
 }

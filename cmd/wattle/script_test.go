@@ -32,7 +32,7 @@ import (
 //	hammer DIR PATH            keeps asking in the background until "rest"; an answer other than 200 fails the script
 //	rest                       ends the hammering
 //	spawn FILE COMMAND…        runs a command in the background, with its output in FILE
-//	kill FILE                  kills it with SIGKILL, and waits until it is gone
+//	slay FILE                  kills it with SIGKILL, and waits until it is gone
 //	reap FILE                  waits until it has ended, with exit code 0
 //	eventually TEXT COMMAND…   runs a command again and again until what it prints has the text
 //	asks DIR PATH              is request, again and again until the status is 200
@@ -68,7 +68,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitup": waitUp, "waitfor": waitFor, "request": request, "interrupt": interrupt, "hammer": hammer, "rest": rest,
-			"spawn": spawn, "reap": reap, "kill": kill, "token": token, "damage": damage, "eventually": untilSays, "asks": asks, "replace": replace,
+			"spawn": spawn, "reap": reap, "slay": slay, "token": token, "damage": damage, "eventually": untilSays, "asks": asks, "replace": replace,
 		},
 	})
 }
@@ -267,7 +267,7 @@ func asks(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-func kill(ts *testscript.TestScript, _ bool, args []string) {
+func slay(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := value[map[string]*exec.Cmd](ts, spawnedKey{})[args[0]]
 	ts.Check(cmd.Process.Kill())
 	_ = cmd.Wait() // killed, as asked for

@@ -55,7 +55,7 @@ type Publisher struct {
 
 // NewPublisher makes the bucket if there is none. It needs the rights of bus.RoleService.
 func NewPublisher(ctx context.Context, nc *nats.Conn, id *bus.Identity) (*Publisher, error) {
-	b, err := bus.OpenBucket(ctx, nc, bus.BucketConfig{Name: bucketName, MaxValue: maxRecord, MaxBytes: 16 << 20})
+	b, err := bus.OpenBucket(ctx, nc, bus.BucketConfig{Name: bucketName, MaxValue: maxRecord, MaxBytes: 64 << 20})
 	if err != nil {
 		return nil, fmt.Errorf("trust: %w", err)
 	}
