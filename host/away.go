@@ -15,7 +15,7 @@ import (
 // What another host has started or linked takes a moment to be known here. A call that would be refused for that alone waits so long for it.
 const (
 	newsTime  = 250 * time.Millisecond // for where the target of a call runs
-	proofTime = 2 * time.Second        // for whether the source of a call runs where the call came from
+	proofTime = 2 * time.Second        // for whether the source of a call runs where the call came from, and for a name in a command
 	newsEvery = 5 * time.Millisecond
 )
 
@@ -44,9 +44,9 @@ func (h *Host) where(target string) []string {
 	return hosts
 }
 
-// hasCompany reports whether other hosts are there.
+// hasCompany reports whether there are other hosts, heard of lately or not: one that has just come is not heard of yet.
 func (h *Host) hasCompany() bool {
-	return slices.ContainsFunc(h.directory.Hosts(), func(s control.HostState) bool { return s.Host.ID != h.cfg.ID && !s.Stale })
+	return slices.ContainsFunc(h.directory.Hosts(), func(s control.HostState) bool { return s.Host.ID != h.cfg.ID && !s.Left })
 }
 
 // await looks again and again until the condition holds, for at most so long.

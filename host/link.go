@@ -136,7 +136,7 @@ func (h *Host) entity(ctx context.Context, ref string, d *providers.Driver) (str
 	if errors.Is(err, lattice.ErrNotFound) {
 		id := h.entityAway(ref)
 		if id == "" && h.hasCompany() {
-			await(ctx, newsTime, func() bool { id = h.entityAway(ref); return id != "" })
+			await(ctx, proofTime, func() bool { id = h.entityAway(ref); return id != "" })
 		}
 		if id != "" {
 			return id, nil

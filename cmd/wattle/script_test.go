@@ -19,6 +19,7 @@ import (
 
 	"github.com/wattle-io/wattle/cmd/wattle/internal/home"
 	"github.com/wattle-io/wattle/cmd/wattle/internal/project"
+	"github.com/wattle-io/wattle/lattice/bus"
 )
 
 // The scripts in testdata/script are the command's documentation by example: each is a session as a user would type it.
@@ -37,6 +38,7 @@ import (
 //	eventually TEXT COMMAND…   runs a command again and again until what it prints has the text
 //	asks DIR PATH              is request, again and again until the status is 200
 //	token VAR FILE             puts what FILE has into a variable
+//	expire VAR                 waits until the join token in it has expired
 //	damage VAR                 changes a character of it
 //	replace FILE OLD NEW       changes a text in a file
 //
@@ -68,7 +70,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitup": waitUp, "waitfor": waitFor, "request": request, "interrupt": interrupt, "hammer": hammer, "rest": rest,
-			"spawn": spawn, "reap": reap, "slay": slay, "token": token, "damage": damage, "eventually": untilSays, "asks": asks, "replace": replace,
+			"spawn": spawn, "reap": reap, "slay": slay, "token": token, "damage": damage, "eventually": untilSays, "asks": asks, "expire": expire, "replace": replace,
 		},
 	})
 }
@@ -277,6 +279,12 @@ func token(ts *testscript.TestScript, _ bool, args []string) {
 	b, err := os.ReadFile(ts.MkAbs(args[1]))
 	ts.Check(err)
 	ts.Setenv(args[0], strings.TrimSpace(string(b)))
+}
+
+func expire(ts *testscript.TestScript, _ bool, args []string) {
+	t, err := bus.ParseToken(ts.Getenv(args[0]))
+	ts.Check(err)
+	eventually(ts, "the token to expire", func() bool { return time.Now().After(t.Expires) })
 }
 
 // damage changes one character in the middle of a text.
