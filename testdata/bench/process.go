@@ -75,7 +75,7 @@ type process struct {
 
 // startProcess starts the program and waits until it can be reached.
 func startProcess(ctx context.Context, program, dir string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, program, "up", "--http", "127.0.0.1:0", "--dir", dir)}
+	p := &process{cmd: exec.CommandContext(ctx, program, "up", "--http", "127.0.0.1:0", "--leaf", "none", "--dir", dir)}
 	var said bytes.Buffer
 	p.cmd.Stderr = &said
 	began := time.Now()
