@@ -133,7 +133,7 @@ func (a *actor) stop() {
 
 func (a *actor) imports() wit.Imports {
 	config := map[string]string{"color": "grün", "size": "large"}
-	all := wasi.Imports(wasi.Config{
+	all := wasi.Imports(wasi.Config{Stderr: a,
 		Log: func(level wasi.Level, context, message string) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
