@@ -29,7 +29,19 @@ type IncomingResponse struct {
 // must not be used after the call. An ErrorCode is told to the guest as it is, another error as internal-error.
 type SendFunc func(ctx context.Context, req OutgoingRequest) (IncomingResponse, error)
 
-// OutgoingHandler is wasi:http/outgoing-handler for a guest that has a link for it: send is what the link leads to.
+// sendNothing is the SendFunc of a guest that may send nothing.
+func sendNothing(refused func(error)) SendFunc {
+	return func(_ context.Context, req OutgoingRequest) (IncomingResponse, error) {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		refused(&DeniedError{What: "HTTP request to " + req.Authority, Hint: "it may send none"})
+		return IncomingResponse{}, ErrorCode{Code: HTTPRequestDenied}
+	}
+}
+
+// OutgoingHandler is wasi:http/outgoing-handler for a guest that has a link for it: send is what the link leads to. It takes the place of
+// that of Imports.
 func OutgoingHandler(send SendFunc) wit.Imports {
 	return imports("wasi:http/outgoing-handler@0.2.0", map[string]wit.HostFunc{
 		"handle": func(ctx context.Context, c *wit.Call) error { return outgoingHandle(ctx, c, send) },

@@ -78,6 +78,17 @@ func TestOutgoingRequestReachesTheSenderAndItsResponseTheGuest(t *testing.T) {
 	}
 }
 
+func TestWithoutASenderRequestsAreDenied(t *testing.T) {
+	refused := make(chan error, 1)
+	g := newGuest(t, Config{Refused: func(err error) { refused <- err }})
+	r := g.request()
+	g.getHandle("types#[method]outgoing-request.body", r)
+	same(t, "response", g.await(g.getHandle("outgoing#handle", r, nil)), fail{variant{name: "HTTP-request-denied"}})
+	if err := <-refused; !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "svc.example") {
+		t.Errorf("the host was told %v", err)
+	}
+}
+
 func TestSendersErrorReachesTheGuest(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -4,8 +4,7 @@
 //
 // It is not an engine and not a server: it knows no guest memory. The engine lifts and lowers values and keeps the handle
 // table; whoever serves HTTP gives ServeHTTP a Request and a ResponseWriter. It holds no capability of its own: files are
-// those of Config.Preopens, addresses those that Config.Network allows, and outgoing HTTP what OutgoingHandler is given to send
-// with. Without them a guest reaches nothing.
+// those of Config.Preopens, addresses those that Config.Network allows, and outgoing HTTP what Config.Send sends. Without them a guest reaches nothing.
 //
 // A guest is single-threaded, so an object behind a handle is used by one goroutine at a time; what several instances
 // share (Config's readers, writers and functions) is locked here or must be safe for concurrent use, as said at its field.
@@ -48,6 +47,9 @@ type Config struct {
 	Preopens []Preopen
 	// Network is what the guest may reach by wasi:sockets; nil is nothing: it gets access-denied.
 	Network Network
+	// Send is what wasi:http/outgoing-handler sends requests with, e.g. a Sender's Send; nil is nothing: the guest gets
+	// HTTP-request-denied.
+	Send SendFunc
 	// Refused is told what the guest was refused for want of a grant, as *DeniedError or what Network says; the guest itself gets no reason.
 	// nil discards it. Called from several goroutines at once.
 	Refused func(error)
@@ -68,15 +70,15 @@ func trapf(format string, a ...any) error {
 	return fmt.Errorf("%w: %s", ErrMisuse, fmt.Sprintf(format, a...))
 }
 
-// Imports returns the host functions of everything in this package except wasi:http/outgoing-handler, which needs a link
-// and comes from OutgoingHandler.
+// Imports returns the host functions of everything in this package. What cfg grants nothing for is there all the same and refuses: toolchains
+// import much that a guest never calls.
 func Imports(cfg Config) wit.Imports {
 	cfg.setDefaults()
 	all := wit.Imports{}
 	for _, part := range []wit.Imports{
 		ioImports(cfg.Now), clockImports(cfg.Now), randomImports(cfg.Rand), cliImports(cfg),
 		loggingImports(cfg.Log), configImports(cfg.Config, cfg.ConfigAll), httpImports(),
-		filesystemImports(cfg.Preopens, cfg.Now), socketImports(cfg.Network, cfg.Refused),
+		filesystemImports(cfg.Preopens, cfg.Now), socketImports(cfg.Network, cfg.Refused), OutgoingHandler(cfg.Send),
 	} {
 		maps.Copy(all, part)
 	}
@@ -104,6 +106,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Refused == nil {
 		c.Refused = func(error) {}
+	}
+	if c.Send == nil {
+		c.Send = sendNothing(c.Refused)
 	}
 	if c.Now == nil {
 		c.Now = time.Now

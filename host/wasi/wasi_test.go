@@ -16,7 +16,7 @@ import (
 )
 
 // What the contracts declare and this package leaves to others.
-var elsewhere = []string{"wasi:http/incoming-handler", "wasi:http/outgoing-handler", "wasi:cli/run", "wasi:keyvalue/"}
+var elsewhere = []string{"wasi:http/incoming-handler", "wasi:cli/run", "wasi:keyvalue/"}
 
 func TestEveryFunctionOfTheContractsIsImplemented(t *testing.T) {
 	imports := Imports(Config{})
