@@ -12,7 +12,9 @@ type Trace struct {
 type traceKey struct{}
 
 // WithTrace is ctx as a part of the trace.
-func WithTrace(ctx context.Context, t Trace) context.Context { return context.WithValue(ctx, traceKey{}, t) }
+func WithTrace(ctx context.Context, t Trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
 
 // TraceOf is the trace that ctx is a part of, if any.
 func TraceOf(ctx context.Context) (Trace, bool) {
