@@ -105,6 +105,7 @@ type member struct {
 	presence Presence
 	revision uint64    // of its record or marker
 	beat     Heartbeat // the last one
+	rtt      time.Duration
 	seen     time.Time
 }
 

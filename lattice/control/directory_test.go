@@ -86,7 +86,9 @@ func TestNearestAndLeastBusyHostComesFirst(t *testing.T) {
 	_, idle := enter(t, l, "idle", control.DirectoryConfig{RTT: rtt(2 * time.Millisecond), Load: load(0.1)}, actorID)
 	d, _ := enter(t, l, "asker", control.DirectoryConfig{RTT: rtt(time.Millisecond)})
 	want := []string{idle, busy, far}
-	latticetest.WaitFor(t, "the order idle, busy, far", func() bool { return slices.Equal(d.WhereActor(actorID), want) })
+	latticetest.WaitFor(t, "the order idle, busy, far", func() bool {
+		return lives(d, far) && lives(d, busy) && lives(d, idle) && slices.Equal(d.WhereActor(actorID), want)
+	})
 	latticetest.WaitFor(t, "the far host to be as far as the ways of both", func() bool {
 		hosts := d.Hosts()
 		i := slices.IndexFunc(hosts, func(h control.HostState) bool { return h.Host.ID == far })
@@ -191,8 +193,9 @@ func TestPresenceOfAnotherHostIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	third := l.User(bus.RoleHost).ID
+	var third string
 	for _, value := range [][]byte{forged, []byte("{"), []byte(`[]`), nil} {
+		third = l.User(bus.RoleHost).ID
 		if _, err := b.Put(latticetest.Context(t), third, value, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -230,4 +233,38 @@ func BenchmarkWhereActor(b *testing.B) {
 			b.Fatal("the actor is not known")
 		}
 	}
+}
+
+// TestDirectoryOfALeafCatchesUp cuts a host's link, changes what runs elsewhere meanwhile, and heals the link.
+func TestDirectoryOfALeafCatchesUp(t *testing.T) {
+	l := latticetest.Hub(t)
+	defer serveDirectory(t, l).Close()
+	leaf := l.Leaf("pi")
+	d, err := control.OpenDirectory(leaf.Conn(), control.DirectoryConfig{Host: leaf.ID(), RTT: leaf.RTT, Log: latticetest.Log(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Publish(present(leaf.ID(), "pi", actorID)); err != nil {
+		t.Fatal(err)
+	}
+	other, id := enter(t, l, "barn", control.DirectoryConfig{})
+	latticetest.WaitFor(t, "both to know each other", func() bool { return lives(d, id) && lives(other, leaf.ID()) })
+	leaf.Proxy.Cut()
+	latticetest.WaitFor(t, "both to miss each other", func() bool { return !lives(d, id) && !lives(other, leaf.ID()) })
+	if got := d.WhereActor(actorID); !slices.Equal(got, []string{leaf.ID()}) {
+		t.Errorf("cut off, the host finds its own actor on %v", got)
+	}
+	if err := other.Publish(present(id, "barn", actorID)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Publish(present(leaf.ID(), "pi")); err != nil {
+		t.Fatal(err)
+	}
+	latticetest.WaitFor(t, "the other host to have its own change", func() bool { return slices.Contains(other.WhereActor(actorID), id) })
+	leaf.Proxy.Heal()
+	latticetest.WaitFor(t, "both to know where the actor is now", func() bool {
+		want := []string{id}
+		return lives(d, id) && lives(other, leaf.ID()) && slices.Equal(d.WhereActor(actorID), want) && slices.Equal(other.WhereActor(actorID), want)
+	})
 }

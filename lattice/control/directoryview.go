@@ -76,7 +76,7 @@ func (d *Directory) rebuild() {
 // state is called with mu held.
 func (d *Directory) state(m *member, now time.Time) HostState {
 	return HostState{Presence: m.presence, Load: m.beat.Load, Seen: m.seen, Left: m.beat.Left,
-		Stale: m.beat.Left || now.Sub(m.seen) > StaleAfter, RTT: time.Duration(max(m.beat.RTT, 0)+max(d.beats.RTT, 0)) * time.Microsecond}
+		Stale: m.beat.Left || now.Sub(m.seen) > StaleAfter, RTT: m.rtt + bounded(d.beats.RTT, time.Microsecond)}
 }
 
 // rank is called with mu held.

@@ -119,15 +119,20 @@ func (d *Directory) sighted(s sighting, now time.Time) {
 		return
 	}
 	m := d.member(s.Host)
-	seen := now.Add(-time.Duration(max(s.Age, 0)) * time.Millisecond)
+	seen := now.Add(-bounded(s.Age, time.Millisecond))
 	if seen.Before(m.seen) {
 		return
 	}
-	m.seen, m.beat = seen, s.Beat
+	m.seen, m.beat, m.rtt = seen, s.Beat, bounded(s.Beat.RTT, time.Microsecond)
 	if m.beat.Revision > m.revision && !d.resync {
 		d.resync = true
 		d.poke()
 	}
+}
+
+// bounded is n units, at least none and at most an hour, whatever came.
+func bounded(n int64, unit time.Duration) time.Duration {
+	return time.Duration(min(max(n, 0), int64(time.Hour/unit))) * unit
 }
 
 func invalid(format string, args ...any) error {

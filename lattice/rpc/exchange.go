@@ -100,7 +100,7 @@ func (k *outCall) await(ctx context.Context) (lattice.Reply, error) {
 		}
 		switch f.kind {
 		case toReply:
-			if k.payload == nil {
+			if k.payload == nil && len(k.inv.Out) == 0 {
 				return lattice.Reply{Payload: f.data}, nil // nobody else has this memory
 			}
 			err = k.part(f.data)

@@ -91,9 +91,12 @@ func TestCallWithoutDeadlineHasNone(t *testing.T) {
 	}
 }
 
+// never is longer than any test: what would end a call after it does not.
+const never = time.Hour
+
 func TestCancelTravels(t *testing.T) {
 	h := newHang()
-	p := newPair(t, h.call, rpc.ClientConfig{}, rpc.ServerConfig{})
+	p := newPair(t, h.call, rpc.ClientConfig{}, rpc.ServerConfig{Lost: never})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := p.start(ctx, invocation("wait", nil))
 	await(t, "the call", h.begun)

@@ -97,6 +97,9 @@ func TestAnswerGoesOnlyToItsCaller(t *testing.T) {
 			}
 		}
 	}
+	if err := nc.Flush(); err != nil { // all of it is with the callee by now
+		t.Fatal(err)
+	}
 	if _, err := p.call(latticetest.Context(t), invocation("get", []byte("the last"))); err != nil {
 		t.Fatal(err)
 	}

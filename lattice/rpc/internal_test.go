@@ -135,6 +135,40 @@ func TestInboxKeepsOrderAndBounds(t *testing.T) {
 	}
 }
 
+func TestNobodyMaySendMoreThanAWindowAhead(t *testing.T) {
+	var a allowance
+	a.init(0)
+	for range 10 {
+		a.add(window)
+	}
+	if a.try(window) != nil || a.try(1) == nil {
+		t.Error("credit adds up")
+	}
+}
+
+func TestNothingComesAfterTheLastFrame(t *testing.T) {
+	var s shards
+	s.init()
+	k := &outCall{token: tok}
+	k.in.init(window)
+	if !s.add(k) {
+		t.Fatal("the client is not closed")
+	}
+	for _, f := range []frame{{toReply, []byte("first")}, {toReply, []byte("second")}, {toStream, nil}} {
+		s.deliver(tok, f)
+	}
+	if f, ok := k.in.poll(); !ok || string(f.data) != "first" {
+		t.Errorf("got %q", f.data)
+	}
+	if f, ok := k.in.poll(); ok {
+		t.Errorf("then came %q", f.data)
+	}
+	s.close()
+	if s.add(k) {
+		t.Error("a closed client takes calls")
+	}
+}
+
 func FuzzDecodeCall(f *testing.F) {
 	f.Add(appendCall(nil, &call{contract: "a:b", link: "default", op: "get", size: 3, payload: []byte("abc")})[2:])
 	f.Add(appendCall(nil, &call{flags: flagsAll, timeout: time.Hour, contract: "a:b", link: "default", op: "a:b/c@0.1.0#d", size: 1 << 40})[2:])

@@ -42,12 +42,13 @@ import (
 	"time"
 
 	"github.com/wattle-io/wattle/lattice"
+	"github.com/wattle-io/wattle/lattice/bus"
 )
 
 // Sizes and times.
 const (
-	// MaxFrame is the most bytes of one message. What is larger goes in several.
-	MaxFrame = 512 << 10
+	// MaxFrame is the most bytes of one message, 512 KiB. What is larger goes in several.
+	MaxFrame = bus.MaxMessage
 	// DefaultMaxPayload is the most bytes of the payload of one call, and of its reply, unless configured. (Bodies have no limit.)
 	DefaultMaxPayload = 16 << 20
 	// MaxHead is the most bytes of the head of a streamed reply.

@@ -86,6 +86,18 @@ func TestCallReachesTheHostAndComesBack(t *testing.T) {
 	}
 }
 
+func TestReplyIsAppendedToTheMemoryOfTheCaller(t *testing.T) {
+	p := newPair(t, echo, rpc.ClientConfig{}, rpc.ServerConfig{})
+	for _, n := range []int{3, mib} {
+		inv := invocation("echo", noise(n))
+		inv.Out = append(make([]byte, 0, 100), "before:"...)
+		reply, err := p.call(latticetest.Context(t), inv)
+		if err != nil || !bytes.Equal(reply.Payload, append([]byte("before:"), inv.Payload...)) {
+			t.Errorf("got %d bytes, %v", len(reply.Payload), err)
+		}
+	}
+}
+
 func TestErrorKeepsKindMessageAndHint(t *testing.T) {
 	p := newPair(t, func(context.Context, string, lattice.Invocation) (lattice.Reply, error) {
 		return lattice.Reply{}, &lattice.Error{Kind: lattice.ErrDenied, Msg: "no", Hint: "ask", Err: errors.New("secret")}

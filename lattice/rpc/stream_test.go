@@ -364,7 +364,7 @@ func TestStreamThatBreaksCancelsTheCallee(t *testing.T) {
 				return lattice.Reply{}, err
 			}
 		}
-	}, rpc.ClientConfig{}, rpc.ServerConfig{})
+	}, rpc.ClientConfig{}, rpc.ServerConfig{Lost: never})
 	gone := errors.New("the client is gone")
 	inv := invocation("flood", nil)
 	inv.Stream = &sink{err: gone}

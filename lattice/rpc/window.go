@@ -9,20 +9,23 @@ import (
 type allowance struct {
 	mu   sync.Mutex
 	left int           // guarded by mu
-	wake chan struct{} // has a token if left has grown
+	wake chan struct{} // guarded by mu: gets a token when left grows; nil until somebody waits, which for most calls is never
 }
 
+// init is for before the allowance is used, again or for the first time.
 func (a *allowance) init(left int) {
 	a.left = left
-	a.wake = make(chan struct{}, 1)
 }
 
 // add grants more. What goes beyond a window is a lie and does not count.
 func (a *allowance) add(n int) {
 	a.mu.Lock()
 	a.left = min(a.left+n, window)
+	wake := a.wake
 	a.mu.Unlock()
-	signal(a.wake)
+	if wake != nil {
+		signal(wake)
+	}
 }
 
 // take waits until a frame of that cost may be sent. It gives up when done is closed (errOver) or late is (os.ErrDeadlineExceeded).
@@ -31,19 +34,28 @@ func (a *allowance) take(cost int, done, late <-chan struct{}) error {
 		if closed(done) {
 			return errOver
 		}
-		a.mu.Lock()
-		ok := a.left >= cost
-		if ok {
-			a.left -= cost
-		}
-		a.mu.Unlock()
-		if ok {
+		wake := a.try(cost)
+		if wake == nil {
 			return nil
 		}
-		if err := wait(a.wake, done, late); err != nil {
+		if err := wait(wake, done, late); err != nil {
 			return err
 		}
 	}
+}
+
+// try takes that much, or returns what to wait for.
+func (a *allowance) try(cost int) (wake chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left >= cost {
+		a.left -= cost
+		return nil
+	}
+	if a.wake == nil {
+		a.wake = make(chan struct{}, 1)
+	}
+	return a.wake
 }
 
 // wait waits for a token of wake.
