@@ -3,6 +3,7 @@ package wasi
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 
 	"github.com/wattle-io/wattle/wit"
@@ -107,5 +108,49 @@ func BenchmarkServeHTTPSimple(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		serveSimple(b, call, &discard{})
+	}
+}
+
+// BenchmarkReadFile reads 4 KiB of a file.
+func BenchmarkReadFile(b *testing.B) {
+	f := writable(b)
+	f.put("a", string(make([]byte, 4096)))
+	file := f.objects[f.opened("a", 0, readFlag)]
+	r := &raw{imports: f.imports}
+	read := f.imports["wasi:filesystem/types@0.2.0#[method]descriptor.read"]
+	in := []any{file}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.do(b.Context(), read, in, func(e *wit.Encoder) { e.Uint(0); e.Uint(4096); e.Uint(0) }); err != nil || r.call.Result.Buf[0] != 0 {
+			b.Fatal(err, r.call.Result.Buf[:2])
+		}
+	}
+}
+
+// BenchmarkTCPEcho sends 64 bytes to a peer and waits for its answer.
+func BenchmarkTCPEcho(b *testing.B) {
+	o := newOnline(b, &openNet{})
+	_, in, out := o.connect(peer(b, func(c *net.TCPConn) {
+		p := make([]byte, 64)
+		for {
+			n, err := c.Read(p)
+			if err != nil {
+				return
+			}
+			c.Write(p[:n])
+		}
+	}))
+	r := &raw{imports: o.imports}
+	streams := func(name string) wit.HostFunc { return o.imports["wasi:io/streams@0.2.0#"+name] }
+	write, read := streams("[method]output-stream.blocking-write-and-flush"), streams("[method]input-stream.blocking-read")
+	payload := make([]byte, 64)
+	input, output := []any{o.objects[in]}, []any{o.objects[out]}
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := r.do(b.Context(), write, output, func(e *wit.Encoder) { e.Uint(0); e.Bytes(payload) })
+		_, err2 := r.do(b.Context(), read, input, func(e *wit.Encoder) { e.Uint(0); e.Uint(64) })
+		if err != nil || err2 != nil || r.call.Result.Buf[0] != 0 {
+			b.Fatal(err, err2)
+		}
 	}
 }

@@ -135,6 +135,29 @@ func TestStreamsReadAndWriteFiles(t *testing.T) {
 	}
 }
 
+func TestAStreamKeepsItsFileOpen(t *testing.T) {
+	f := writable(t)
+	f.put("a", "text")
+	for _, method := range []string{"read-via-stream", "write-via-stream", "append-via-stream"} {
+		h, args := f.opened("a", 0, readFlag|writeFlag), []any{}
+		if method != "append-via-stream" {
+			args = append(args, 0)
+		}
+		s := f.getHandle("fs#[method]descriptor."+method, append([]any{h}, args...)...)
+		f.mustDrop(h)
+		if method == "read-via-stream" {
+			same(t, "read", f.readAll(s), "text")
+		} else {
+			f.get(bwrite, s, []byte("tail"))
+		}
+		f.mustDrop(s)
+	}
+	same(t, "text", f.text("a"), "tailtail")
+	if n := openFiles(t, f.dir); n != 0 {
+		t.Errorf("%d files are open", n)
+	}
+}
+
 // openFiles counts the files of this process below dir that are open.
 func openFiles(t testing.TB, dir string) (n int) {
 	t.Helper()

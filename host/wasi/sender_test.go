@@ -165,7 +165,8 @@ func TestASenderSaysWhatWentWrong(t *testing.T) {
 		"path":         {"http", closedPort, "/%zz", "GET", HTTPRequestURIInvalid},
 		"connect":      {"http", closedPort, "/", "CONNECT", HTTPRequestMethodInvalid},
 	} {
-		_, _, err := fetchText(t, sender(t, SenderConfig{}, "127.0.0.1:*"), OutgoingRequest{Method: c.method, Scheme: c.scheme, Authority: c.authority, PathWithQuery: c.path})
+		req := OutgoingRequest{Method: c.method, Scheme: c.scheme, Authority: c.authority, PathWithQuery: c.path}
+		_, _, err := fetchText(t, sender(t, SenderConfig{}, "127.0.0.1:*"), req)
 		code, ok := asErrorCode(err)
 		if !ok || code.Code != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -183,7 +184,8 @@ func TestASenderChecksCertificates(t *testing.T) {
 	same(t, "unknown issuer", err, ErrorCode{Code: TLSCertificateError})
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	_, text, err := fetchText(t, sender(t, SenderConfig{TLS: &tls.Config{RootCAs: roots}}, "127.0.0.1:*"), OutgoingRequest{Scheme: "https", Authority: authority(s)})
+	trusting := sender(t, SenderConfig{TLS: &tls.Config{RootCAs: roots}}, "127.0.0.1:*")
+	_, text, err := fetchText(t, trusting, OutgoingRequest{Scheme: "https", Authority: authority(s)})
 	must(t, err)
 	same(t, "protocol", text, "HTTP/2.0")
 }
@@ -198,8 +200,10 @@ func TestTimeoutsOfARequestHold(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	for path, timeouts := range map[string]Timeouts{"/slow-head": {FirstByte: 20 * time.Millisecond}, "/slow-body": {BetweenBytes: 20 * time.Millisecond}} {
-		_, text, err := fetchText(t, sender(t, SenderConfig{}, "127.0.0.1:*"), OutgoingRequest{Authority: authority(s), PathWithQuery: path, Timeouts: timeouts})
+	short := 20 * time.Millisecond
+	for path, timeouts := range map[string]Timeouts{"/slow-head": {FirstByte: short}, "/slow-body": {BetweenBytes: short}} {
+		req := OutgoingRequest{Authority: authority(s), PathWithQuery: path, Timeouts: timeouts}
+		_, text, err := fetchText(t, sender(t, SenderConfig{}, "127.0.0.1:*"), req)
 		same(t, path, err, ErrorCode{Code: ConnectionReadTimeout})
 		if path == "/slow-body" {
 			same(t, "text", text, "begin")

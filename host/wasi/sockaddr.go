@@ -9,7 +9,8 @@ import (
 	"github.com/wattle-io/wattle/wit"
 )
 
-// decodeAddr reads an ip-socket-address. An IPv4 address in the form of an IPv6 one stays as it is, and is refused by checkLocal and checkRemote.
+// decodeAddr reads an ip-socket-address. An IPv4 address in the form of an IPv6 one stays as it is; checkLocal and checkRemote
+// refuse it.
 func decodeAddr(d *wit.Decoder) netip.AddrPort {
 	v6 := d.Case(2) == 1
 	port := uint16(d.Uint(16))

@@ -310,23 +310,30 @@ func TestSocketsRefuseWhatTheirStateDoesNotAllow(t *testing.T) {
 	same(t, "bind", o.call(tcpf("finish-bind"), s), ok{})
 }
 
-func TestAReadOfAConnectionEndsWithItsContextAndItsDrop(t *testing.T) {
+func TestAReadOfAConnectionEndsWithItsContext(t *testing.T) {
 	o := newOnline(t, &openNet{})
-	gone := make(chan struct{})
-	sock, in, out := o.connect(peer(t, func(c *net.TCPConn) { io.ReadAll(c); close(gone) }))
+	sock, in, _ := o.connect(peer(t, func(c *net.TCPConn) { io.ReadAll(c) }))
 	if _, err := o.within(5*time.Millisecond, bread, in, 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("blocking-read: %v", err)
 	}
 	same(t, "shutdown", o.call(tcpf("shutdown"), sock, variant{name: "receive"}), ok{})
 	same(t, "read", o.call(bread, in, 1), closed)
+}
+
+func TestAConnectionLastsUntilItsSocketAndStreamsAreDropped(t *testing.T) {
+	o := newOnline(t, &openNet{})
+	got := make(chan string, 1)
+	sock, in, out := o.connect(peer(t, func(c *net.TCPConn) {
+		b, _ := io.ReadAll(c)
+		got <- string(b)
+	}))
+	conn := o.objects[sock].(*tcpSocket).conn
+	o.get(read, in, 1) // one is under way
 	o.mustDrop(in, sock)
-	select {
-	case <-gone:
-		t.Error("the connection was closed with a stream open")
-	default:
-	}
+	o.get(bwrite, out, []byte("late"))
 	o.mustDrop(out)
-	<-gone
+	same(t, "got", <-got, "late")
+	until(t, "the connection is closed", func() bool { return errors.Is(conn.SetDeadline(time.Time{}), net.ErrClosed) })
 }
 
 func TestTCPOptions(t *testing.T) {

@@ -4,7 +4,8 @@
 //
 // It is not an engine and not a server: it knows no guest memory. The engine lifts and lowers values and keeps the handle
 // table; whoever serves HTTP gives ServeHTTP a Request and a ResponseWriter. It holds no capability of its own: files are
-// those of Config.Preopens, addresses those that Config.Network allows, and outgoing HTTP what Config.Send sends. Without them a guest reaches nothing.
+// those of Config.Preopens, addresses those that Config.Network allows, and outgoing HTTP what Config.Send sends. Without
+// them a guest reaches nothing.
 //
 // A guest is single-threaded, so an object behind a handle is used by one goroutine at a time; what several instances
 // share (Config's readers, writers and functions) is locked here or must be safe for concurrent use, as said at its field.
