@@ -15,7 +15,8 @@ import (
 // What another host has started or linked takes a moment to be known here. A call that would be refused for that alone waits so long for it.
 const (
 	newsTime  = 250 * time.Millisecond // for where the target of a call runs
-	proofTime = 2 * time.Second        // for whether the source of a call runs where the call came from, and for a name in a command
+	proofTime = 2 * time.Second        // for whether the source of a call runs where the call came from
+	nameTime  = 3 * time.Second        // for a name in a command: of an actor on a host that has just joined, which nobody has heard of yet
 	newsEvery = 5 * time.Millisecond
 )
 

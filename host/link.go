@@ -135,8 +135,8 @@ func (h *Host) entity(ctx context.Context, ref string, d *providers.Driver) (str
 	a, err := h.find(ref)
 	if errors.Is(err, lattice.ErrNotFound) {
 		id := h.entityAway(ref)
-		if id == "" && h.hasCompany() {
-			await(ctx, proofTime, func() bool { id = h.entityAway(ref); return id != "" })
+		if id == "" {
+			await(ctx, nameTime, func() bool { id = h.entityAway(ref); return id != "" })
 		}
 		if id != "" {
 			return id, nil

@@ -31,15 +31,22 @@ func cluster(t testing.TB) (id *bus.Identity, hubs []*bus.Hub, routes []string) 
 	return id, hubs, routes
 }
 
+// serveEnroll waits until the hubs have chosen which of them leads the buckets: before that nobody can be taken in.
+func serveEnroll(t *testing.T, h *bus.Hub, cfg bus.EnrollConfig) (e *bus.Enrollment) {
+	t.Helper()
+	latticetest.WaitFor(t, "the hub to take hosts in", func() bool {
+		var err error
+		e, err = h.ServeEnroll(latticetest.Context(t), cfg)
+		return err == nil
+	})
+	return e
+}
+
 func TestThreeHubsAreOneLattice(t *testing.T) {
 	id, hubs, routes := cluster(t)
 	ctx := latticetest.Context(t)
 	serve := func(h *bus.Hub) *bus.Enrollment {
-		e, err := h.ServeEnroll(ctx, bus.EnrollConfig{Log: latticetest.Log(t)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return e
+		return serveEnroll(t, h, bus.EnrollConfig{Log: latticetest.Log(t)})
 	}
 	first, second := serve(hubs[0]), serve(hubs[1])
 	t.Cleanup(second.Close)
@@ -111,10 +118,7 @@ func TestRevocationReachesAllHubs(t *testing.T) {
 	ctx := latticetest.Context(t)
 	var first *bus.Enrollment
 	for _, h := range hubs {
-		e, err := h.ServeEnroll(ctx, bus.EnrollConfig{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		e := serveEnroll(t, h, bus.EnrollConfig{})
 		t.Cleanup(e.Close)
 		if first == nil {
 			first = e
