@@ -20,6 +20,7 @@ type inCall struct {
 	token  string
 	reply  string // subject
 	holds  int    // bytes that it may hold in memory, as its source counts them
+	parts  bool   // more of the call comes after its first frame
 
 	ctx    context.Context // the call's; ends with its deadline, when it is cancelled and when it is over
 	cancel context.CancelFunc
@@ -40,21 +41,19 @@ func (k *inCall) begin() {
 	}
 	k.heard.Store(time.Now().UnixNano())
 	k.holds = int(k.size) + frameCost
-	if k.follows() {
+	k.parts = k.flags&flagBody != 0 || k.size > uint64(len(k.payload))
+	if k.parts {
 		k.in.init(window)
 		k.holds += window
 	}
 	k.open.init(window)
 }
 
-// follows reports whether more of the call comes after its first frame.
-func (k *inCall) follows() bool { return k.flags&flagBody != 0 || k.size > uint64(len(k.payload)) }
-
 // more takes a frame that follows the call. It does not block.
 func (k *inCall) more(f frame) {
 	switch f.kind {
 	case toData, toEnd, toBroken:
-		if !k.follows() || !k.in.put(f) {
+		if !k.parts || !k.in.put(f) {
 			k.cancel() // it sent more than it may
 		}
 	case toCredit:
@@ -83,7 +82,7 @@ func (k *inCall) run() {
 }
 
 func (k *inCall) carryOut(out []byte) (lattice.Reply, error) {
-	if k.follows() {
+	if k.parts {
 		k.grant(window)
 	}
 	if err := k.rest(); err != nil {

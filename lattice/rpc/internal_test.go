@@ -231,8 +231,11 @@ func FuzzFramesOfACall(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if n, ok := credit(fr.data); ok && (n < 0 || n > window) {
-			t.Fatalf("credit %d", n)
+		_, rest, _ := cutToken(fr.data)
+		for _, b := range [][]byte{fr.data, rest} { // to a caller, and to a callee
+			if n, ok := credit(b); ok && (n < 0 || n > window) {
+				t.Fatalf("credit %d", n)
+			}
 		}
 		for _, token := range splitTokens(fr.data) {
 			if !isToken(token) {
