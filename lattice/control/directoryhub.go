@@ -38,7 +38,8 @@ const forgetAfter = time.Minute
 // ServeDirectory runs the hub's side until Close. nc needs the rights of bus.RoleService. The context bounds the start. Several may run, on each hub of a
 // cluster.
 func ServeDirectory(ctx context.Context, nc *nats.Conn, log *slog.Logger) (*DirectoryHub, error) {
-	if _, err := bus.OpenBucket(ctx, nc, bus.BucketConfig{Name: inventoryBucket, MaxValue: maxPresence, MaxBytes: 256 << 20}); err != nil {
+	bucket := bus.BucketConfig{Name: inventoryBucket, MaxValue: maxPresence, MaxBytes: 256 << 20}
+	if _, err := bus.OpenBucket(ctx, nc, bucket); err != nil {
 		return nil, fmt.Errorf("control: directory: %w", err)
 	}
 	h := &DirectoryHub{nc: nc, log: log, end: make(chan struct{}), done: make(chan struct{}), heard: make(map[string]heard)}

@@ -95,7 +95,8 @@ func (c *Client) dispatch(m *nats.Msg) {
 	case len(m.Data) == 0 && m.Header.Get("Status") == "503":
 		f = frame{kind: localGone}
 	case err != nil:
-		f = frame{toFault, appendFault(nil, &lattice.Error{Kind: lattice.ErrInternal, Msg: "the host answered with " + err.Error(), Hint: "does it run another version?"})}
+		f = frame{toFault, appendFault(nil, &lattice.Error{Kind: lattice.ErrInternal, Msg: "the host answered with " + err.Error(),
+			Hint: "does it run another version?"})}
 	case f.kind < toReply || f.kind > toPong:
 		return // of a later version; what matters follows
 	}

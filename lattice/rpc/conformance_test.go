@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -10,8 +11,6 @@ import (
 	"github.com/wattle-io/wattle/providers/keyvalue"
 	"github.com/wattle-io/wattle/providers/keyvalue/keyvaluetest"
 	"github.com/wattle-io/wattle/providers/keyvalue/memory"
-
-	"context"
 )
 
 // TestKeyValueConformsOverTheLattice runs the contract's suite on a provider of another host.

@@ -190,7 +190,8 @@ func (k *outCall) failed(kind byte) error {
 	case localEnd:
 		return &lattice.Error{Kind: lattice.ErrUnavailable, Msg: "this host stops calling others: it ends"}
 	}
-	return &lattice.Error{Kind: lattice.ErrUnavailable, Msg: fmt.Sprintf("host %s was lost during the call of %s, which it may or may not have carried out", k.dst, k.inv.Op),
+	return &lattice.Error{Kind: lattice.ErrUnavailable,
+		Msg:  fmt.Sprintf("host %s was lost during the call of %s, which it may or may not have carried out", k.dst, k.inv.Op),
 		Hint: "only who calls can know whether it may be repeated"}
 }
 

@@ -72,7 +72,7 @@ var ErrNotBegun = errors.New("the call has not begun")
 // NotBegun reports whether err is that of a call that did not run. Only an error whose direct cause is ErrNotBegun is; one that merely
 // wraps such an error is that of a call that did something before.
 func NotBegun(err error) bool {
-	e, ok := err.(*lattice.Error) //nolint:errorlint // see above
+	e, ok := err.(*lattice.Error) // not errors.As: see above
 	return ok && e.Err == ErrNotBegun
 }
 

@@ -19,11 +19,13 @@ type Callee func(ctx context.Context, srcHost string, inv lattice.Invocation) (l
 
 // ServerConfig says how a server works. The zero value is ready to use.
 type ServerConfig struct {
-	MaxPayload int           // bytes of the payload of a call; DefaultMaxPayload unless given
-	MaxCalls   int           // of one host at a time; more are refused with ErrBusy; 1024 unless given
-	MaxBytes   int           // that calls of one host may hold in memory: payloads, and a window for each body; more are refused with ErrBusy; 64 MiB unless given
-	Lost       time.Duration // a call that nobody asked for in so long is cancelled; five seconds unless given
-	Log        *slog.Logger  // discarded unless given
+	MaxPayload int // bytes of the payload of a call; DefaultMaxPayload unless given
+	MaxCalls   int // of one host at a time; more are refused with ErrBusy; 1024 unless given
+	// MaxBytes is how much the calls of one host may hold in memory: payloads, and a window for each body. More are refused with ErrBusy. 64 MiB
+	// unless given.
+	MaxBytes int
+	Lost     time.Duration // a call that nobody asked for in so long is cancelled; five seconds unless given
+	Log      *slog.Logger  // discarded unless given
 }
 
 func (c ServerConfig) withDefaults() ServerConfig {
@@ -145,7 +147,8 @@ func (s *Server) accept(a address, reply string, data []byte) {
 	case err != nil:
 		err = notBegun(lattice.ErrInvalid, "the host called got "+err.Error(), "does it run another version?")
 	case head.size > uint64(s.cfg.MaxPayload):
-		err = notBegun(lattice.ErrLimit, fmt.Sprintf("the payload of %s has %d bytes; %d are allowed", head.op, head.size, s.cfg.MaxPayload), "send less at a time, or a stream")
+		err = notBegun(lattice.ErrLimit, fmt.Sprintf("the payload of %s has %d bytes; %d are allowed", head.op, head.size, s.cfg.MaxPayload),
+			"send less at a time, or a stream")
 	}
 	if err != nil {
 		s.refuse(a.src, reply, err)

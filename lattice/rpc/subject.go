@@ -100,7 +100,8 @@ func checkInvocation(dst string, inv *lattice.Invocation) error {
 	case !lattice.IsHostID(dst):
 		return notBegun(lattice.ErrInvalid, fmt.Sprintf("%.80q is no id of a host", dst), "")
 	case !isEntity(inv.Target), !isEntity(inv.Source):
-		return notBegun(lattice.ErrInvalid, fmt.Sprintf("a call cannot go from %.80q to %.80q", inv.Source, inv.Target), "both are ids of actors or names of providers")
+		return notBegun(lattice.ErrInvalid, fmt.Sprintf("a call cannot go from %.80q to %.80q", inv.Source, inv.Target),
+			"both are ids of actors or names of providers")
 	case !isName(inv.Contract), !isName(inv.Link), !isName(inv.Op):
 		return notBegun(lattice.ErrInvalid, fmt.Sprintf("a call of %.80q of %.80q over link %.80q cannot be", inv.Op, inv.Contract, inv.Link),
 			"each has 1 to 255 printable ASCII characters")
